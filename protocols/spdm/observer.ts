@@ -1,0 +1,333 @@
+/**
+ * A passive listener: given the messages of one connection in order, and what secrets there are, it
+ * names and decodes each, follows the transcripts, opens secured records and checks every signature
+ * and HMAC it can. It trusts nothing it hears.
+ */
+
+import type { DescribedField } from '../codec/describe.ts';
+import { describe } from '../codec/describe.ts';
+import type { Facts } from '../codec/field.ts';
+import { isPeerFault, type Refusal, RefusalCodes, refuse } from '../codec/refusal.ts';
+import type { SignatureName } from '../crypto/algorithms.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { type Negotiated, suiteOf } from './algorithms.ts';
+import { codeNames, isRequest, RequestCodes, ResponseCodes } from './codes.ts';
+import {
+  connectionFacts,
+  decodeMessage,
+  type KnownCode,
+  layoutOf,
+  type MessageValue,
+} from './messages.ts';
+import { negotiatedOf, summaryPresent } from './negotiate.ts';
+import { ObservedSessions } from './observer-sessions.ts';
+import type { RecordBinding } from './secured-message.ts';
+import { recordSessionId } from './secured-message.ts';
+import { SigningContexts, verifyTranscript } from './signing.ts';
+import { ConnectionTranscript, l1l2, type MessageLog } from './transcript.ts';
+
+/** One signature or HMAC the listener met. */
+export interface Check {
+  readonly what: string;
+  readonly result: 'verified' | 'failed' | 'unverifiable';
+  readonly detail: string;
+}
+
+export interface VendorDescription {
+  readonly protocol: string;
+  readonly name: string;
+  readonly fields: readonly DescribedField[];
+  readonly refusal?: Refusal;
+  /** keys the message itself sets for later PSK sessions */
+  readonly psks?: readonly { hint: Uint8Array; psk: Uint8Array }[];
+}
+/** Describes a vendor payload, protocol id byte included; undefined: not a protocol it knows. */
+export type VendorDescriber = (
+  standardId: number,
+  vendorId: Uint8Array,
+  payload: Uint8Array,
+) => VendorDescription | undefined;
+
+export interface LeafKey {
+  readonly algorithm: SignatureName;
+  readonly publicKey: Uint8Array;
+}
+
+export interface ObserverOptions {
+  readonly crypto: CryptoProvider;
+  readonly binding: RecordBinding;
+  /** shared secrets of KEY_EXCHANGE sessions, in any order */
+  readonly dheSecrets?: readonly Uint8Array[];
+  readonly psks?: readonly Uint8Array[];
+  readonly describeVendor?: VendorDescriber;
+  /** the leaf's public key out of a certificate chain blob with a root hash of `hashSize` bytes */
+  readonly leafKey: (chain: Uint8Array, hashSize: number) => LeafKey | undefined;
+}
+
+export interface ObservedMessage {
+  readonly secured: boolean;
+  readonly sessionId: number | undefined;
+  /** exact message bytes, padding stripped; undefined when a record could not be opened */
+  readonly bytes: Uint8Array | undefined;
+  readonly version: number;
+  readonly code: number;
+  readonly name: string;
+  readonly fields: readonly DescribedField[];
+  readonly vendor: VendorDescription | undefined;
+  readonly refusal: Refusal | undefined;
+  readonly checks: readonly Check[];
+}
+
+type Value<C extends number> = MessageValue<C & KnownCode>;
+
+export class SpdmObserver {
+  readonly options: ObserverOptions;
+  readonly transcript = new ConnectionTranscript();
+  readonly sessions: ObservedSessions;
+  negotiated: Negotiated | undefined;
+  private flags = { version: 0x10, requesterFlags: 0, responderFlags: 0 };
+  private readonly chains = new Map<number, Uint8Array>();
+  private readonly digests = new Map<number, Uint8Array>();
+  private pending: { code: number; param1: number; param2: number; bytes: Uint8Array } | undefined;
+  private checks: Check[] = [];
+  private authenticated = false;
+
+  constructor(options: ObserverOptions) {
+    this.options = options;
+    this.sessions = new ObservedSessions(this);
+  }
+
+  /** A message outside the record layer; zero bytes after it are padding. */
+  plain(bytes: Uint8Array): ObservedMessage {
+    return this.message(bytes, undefined, 'leave');
+  }
+
+  /** A secured record; its content if a key fits. */
+  secured(record: Uint8Array): ObservedMessage {
+    const sessionId = recordSessionId(record);
+    const opened = this.sessions.open(sessionId, record);
+    if (!opened.ok) {
+      const { version } = this.flags;
+      const nothing = { bytes: undefined, code: 0, name: 'undecrypted record', fields: [] };
+      const rest = { vendor: undefined, checks: [], refusal: opened };
+      return { secured: true, sessionId, version, ...nothing, ...rest };
+    }
+    return this.message(opened.value, sessionId, 'refuse');
+  }
+
+  note(what: string, result: Check['result'], detail = ''): void {
+    this.checks.push({ what, result, detail });
+  }
+
+  /** Facts for the message in hand: what was asked decides what the answer holds. */
+  private facts(bytes: Uint8Array): Facts {
+    const base = connectionFacts(bytes[0] ?? 0x10, this.negotiated);
+    const asked = this.pending;
+    if (asked === undefined || isRequest(bytes[1] ?? 0)) return base;
+    const viaParam2 = asked.code === RequestCodes.CHALLENGE;
+    const summaryType = viaParam2 ? asked.param2 : asked.param1;
+    const summary = summaryPresent(summaryType, this.flags.responderFlags);
+    return { ...base, summary, signed: asked.param1 & 1 };
+  }
+
+  private message(
+    bytes: Uint8Array,
+    sessionId: number | undefined,
+    trailing: 'leave' | 'refuse',
+  ): ObservedMessage {
+    this.checks = [];
+    const facts = this.facts(bytes);
+    const decoded = decodeMessage(bytes, facts, trailing);
+    const code = bytes[1] ?? 0;
+    const exact = decoded.ok ? bytes.slice(0, decoded.size) : bytes;
+    const table = layoutOf(code);
+    const fields = table === undefined ? [] : describe(table, exact, facts).fields;
+    let vendor: VendorDescription | undefined;
+    if (decoded.ok) {
+      vendor = this.vendor(code, decoded.value);
+      if (isRequest(code)) this.request(code, exact, sessionId);
+      else this.response(code, exact, decoded.value, sessionId);
+    }
+    return {
+      secured: sessionId !== undefined,
+      sessionId,
+      bytes: exact,
+      version: bytes[0] ?? 0,
+      code,
+      name: codeNames[code] ?? `code 0x${code.toString(16)}`,
+      fields,
+      vendor,
+      refusal: decoded.ok ? vendor?.refusal : decoded,
+      checks: this.checks,
+    };
+  }
+
+  private vendor(code: number, value: Record<string, unknown>): VendorDescription | undefined {
+    if (
+      code !== RequestCodes.VENDOR_DEFINED_REQUEST &&
+      code !== ResponseCodes.VENDOR_DEFINED_RESPONSE
+    )
+      return undefined;
+    const v = value as Value<0xfe>;
+    const described = this.options.describeVendor?.(v.StandardID, v.VendorID, v.Payload);
+    for (const { hint, psk } of described?.psks ?? []) this.sessions.learnPsk(hint, psk);
+    if (described !== undefined) return described;
+    const refusal = refuse(RefusalCodes.UNKNOWN_CODE, 'Payload', 0, 'unknown vendor protocol');
+    return { protocol: 'vendor', name: 'unknown', fields: [], refusal };
+  }
+
+  private request(code: number, bytes: Uint8Array, sessionId: number | undefined): void {
+    this.pending = { code, param1: bytes[2]!, param2: bytes[3]!, bytes };
+    if (sessionId === undefined) this.transcript.onRequest(code, this.authenticated);
+    if (code === RequestCodes.GET_VERSION) {
+      this.sessions.clear();
+      this.negotiated = undefined;
+      this.authenticated = false;
+    }
+    this.sessions.onRequest(code, bytes, sessionId);
+  }
+
+  private response(
+    code: number,
+    bytes: Uint8Array,
+    value: Record<string, unknown>,
+    sessionId: number | undefined,
+  ): void {
+    const asked = this.pending;
+    if (asked === undefined) return;
+    // An ERROR ends the exchange: neither it nor its request enters a transcript.
+    if (code === ResponseCodes.ERROR) {
+      if (asked.code === RequestCodes.GET_MEASUREMENTS) this.measurementLog(sessionId).clear();
+      return this.sessions.onError(asked.code, sessionId);
+    }
+    switch (code) {
+      case ResponseCodes.VERSION:
+      case ResponseCodes.CAPABILITIES:
+      case ResponseCodes.ALGORITHMS:
+        return this.vca(code, asked.bytes, bytes, value);
+      case ResponseCodes.DIGESTS:
+      case ResponseCodes.CERTIFICATE:
+        if (sessionId === undefined) this.transcript.b.add(asked.bytes, bytes);
+        return this.identity(code, asked.bytes, value);
+      case ResponseCodes.CHALLENGE_AUTH:
+        return this.challengeAuth(asked.bytes, bytes, value as Value<0x03>);
+      case ResponseCodes.MEASUREMENTS:
+        return this.measurements(asked.bytes, bytes, value as Value<0x60>, sessionId);
+      default:
+        this.sessions.onResponse(code, asked.bytes, bytes, value, sessionId);
+    }
+  }
+
+  private vca(
+    code: number,
+    request: Uint8Array,
+    bytes: Uint8Array,
+    value: Record<string, unknown>,
+  ) {
+    this.transcript.a.add(request, bytes);
+    if (code === ResponseCodes.CAPABILITIES) {
+      const asked = decodeMessage(request, { version: request[0]! }, 'leave');
+      const requesterFlags = asked.ok ? ((asked.value as Value<0xe1>).Flags ?? 0) >>> 0 : 0;
+      const responderFlags = (value as Value<0x61>).Flags;
+      this.flags = { version: bytes[0]!, requesterFlags, responderFlags };
+    }
+    if (code === ResponseCodes.ALGORITHMS) {
+      const negotiated = negotiatedOf(this.flags, value as Value<0x63>);
+      if (isPeerFault(negotiated)) this.note('ALGORITHMS', 'failed', negotiated.detail);
+      else this.negotiated = negotiated;
+    }
+  }
+
+  private identity(code: number, request: Uint8Array, value: Record<string, unknown>): void {
+    if (code === ResponseCodes.DIGESTS) {
+      const { Param2, Digest } = value as Value<0x01>;
+      let at = 0;
+      for (let slot = 0; slot < 8; slot++)
+        if (((Param2 >> slot) & 1) === 1) this.digests.set(slot, Digest[at++]!);
+      return;
+    }
+    const { Param1, CertChain } = value as Value<0x02>;
+    const slot = Param1 & 15;
+    const offset = request[4]! | (request[5]! << 8);
+    const known = offset === 0 ? new Uint8Array(0) : (this.chains.get(slot) ?? new Uint8Array(0));
+    if (known.length !== offset) return;
+    const chain = new Uint8Array(offset + CertChain.length);
+    chain.set(known);
+    chain.set(CertChain, offset);
+    this.chains.set(slot, chain);
+  }
+
+  /** Hash of the responder's chain in `slot`, out of its bytes or, failing these, out of DIGESTS. */
+  chainHash(slot: number): Uint8Array | undefined {
+    const chain = this.chains.get(slot);
+    const suite = this.negotiated && suiteOf(this.negotiated);
+    if (chain !== undefined && suite !== undefined)
+      return this.options.crypto.hash(suite.hash, chain);
+    return this.digests.get(slot);
+  }
+
+  /** Checks a responder signature over `transcript` with the leaf key of `slot`. */
+  checkSignature(
+    what: string,
+    slot: number,
+    context: (typeof SigningContexts)[keyof typeof SigningContexts],
+    transcript: Uint8Array,
+    signature: Uint8Array,
+  ): void {
+    const { negotiated } = this;
+    const suite = negotiated && suiteOf(negotiated);
+    const chain = this.chains.get(slot);
+    if (negotiated === undefined || suite === undefined || chain === undefined)
+      return this.note(what, 'unverifiable', 'no certificate chain or unknown algorithm');
+    const leaf = this.options.leafKey(chain, negotiated.hashSize);
+    if (leaf === undefined || leaf.algorithm !== suite.signature)
+      return this.note(what, 'unverifiable', 'the leaf certificate has no key of that algorithm');
+    const { crypto } = this.options;
+    const scope = { crypto, hash: suite.hash, version: negotiated.version };
+    const { algorithm, publicKey } = leaf;
+    const good = verifyTranscript(scope, algorithm, publicKey, context, transcript, signature);
+    this.note(what, good ? 'verified' : 'failed', algorithm);
+  }
+
+  private challengeAuth(request: Uint8Array, bytes: Uint8Array, value: Value<0x03>): void {
+    const unsigned = bytes.subarray(0, bytes.length - value.Signature.length);
+    this.transcript.c.add(request, unsigned);
+    const { CHALLENGE_AUTH } = SigningContexts;
+    const transcript = this.transcript.m1m2();
+    this.checkSignature(
+      'CHALLENGE_AUTH Signature',
+      value.Param1 & 15,
+      CHALLENGE_AUTH,
+      transcript,
+      value.Signature,
+    );
+    this.authenticated = this.checks.at(-1)?.result !== 'failed';
+  }
+
+  private measurementLog(sessionId: number | undefined): MessageLog {
+    return this.sessions.measurementLog(sessionId) ?? this.transcript.l;
+  }
+
+  private measurements(
+    request: Uint8Array,
+    bytes: Uint8Array,
+    value: Value<0x60>,
+    sessionId: number | undefined,
+  ): void {
+    const log = this.measurementLog(sessionId);
+    const signature = value.Signature;
+    const size = signature?.length ?? 0;
+    log.add(request, bytes.subarray(0, bytes.length - size));
+    if (signature === undefined) return;
+    const transcript = l1l2(bytes[0]!, this.transcript.a.bytes(), log);
+    const { MEASUREMENTS } = SigningContexts;
+    this.checkSignature(
+      'MEASUREMENTS Signature',
+      value.Param2 & 15,
+      MEASUREMENTS,
+      transcript,
+      signature,
+    );
+    log.clear();
+  }
+}

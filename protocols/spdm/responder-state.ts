@@ -1,0 +1,124 @@
+/** What a responder is built from, and what it remembers of its one connection and its sessions. */
+
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { Effect, VendorResponder, Work } from '../engine.ts';
+import type { Negotiated } from './algorithms.ts';
+import type { Measured } from './measurements.ts';
+import type { Phase } from './responder-rules.ts';
+import type { RecordBinding } from './secured-message.ts';
+import type { SessionKeys } from './session-keys.ts';
+import type { Signer } from './signing.ts';
+import { ConnectionTranscript, type SessionTranscript } from './transcript.ts';
+
+export interface ResponderSlot {
+  /** SPDM certificate chain: length, root hash, certificates */
+  readonly chain: Uint8Array;
+  readonly signer: Signer;
+}
+
+/** Bit masks of what the responder supports; it picks the most significant bit both sides have. */
+export interface SupportedAlgorithms {
+  readonly measurementHash: number;
+  readonly baseAsym: number;
+  readonly baseHash: number;
+  readonly dhe: number;
+  readonly aead: number;
+}
+
+export interface ResponderConfig {
+  readonly crypto: CryptoProvider;
+  readonly binding: RecordBinding;
+  readonly random: (size: number) => Uint8Array;
+  /** SPDMVersion bytes, ascending */
+  readonly versions: readonly number[];
+  readonly flags: number;
+  /** answer within 2^ctExponent us */
+  readonly ctExponent: number;
+  readonly dataTransferSize: number;
+  readonly maxSpdmMsgSize: number;
+  readonly algorithms: SupportedAlgorithms;
+  readonly slots: ReadonlyMap<number, ResponderSlot>;
+  /** what the device measures at this moment */
+  readonly measure: () => readonly Measured[];
+  /** seconds; 0 for none */
+  readonly heartbeatPeriod: number;
+  readonly sessionsMax: number;
+  readonly vendor: readonly VendorResponder[];
+}
+
+export interface ResponderSession {
+  readonly id: number;
+  readonly keys: SessionKeys;
+  readonly transcript: SessionTranscript;
+  established: boolean;
+  readonly terminationPolicy: number;
+}
+
+export interface SessionEstablished extends Effect {
+  readonly type: 'session-established';
+  readonly sessionId: number;
+  readonly heartbeatPeriod: number;
+}
+export interface SessionEnded extends Effect {
+  readonly type: 'session-ended';
+  readonly sessionId: number;
+  readonly reason: string;
+}
+
+/** ERROR to answer with. */
+export interface ErrorAnswer {
+  readonly error: number;
+  readonly data?: number;
+}
+export type Answer = Uint8Array | ErrorAnswer | undefined;
+
+export const isErrorAnswer = (answer: Answer): answer is ErrorAnswer =>
+  answer !== undefined && !(answer instanceof Uint8Array);
+
+/** One request being handled: handlers add their work and effects here. */
+export interface Turn {
+  readonly request: Uint8Array;
+  readonly version: number;
+  readonly session: ResponderSession | undefined;
+  readonly work: Work[];
+  readonly effects: Effect[];
+  /** runs after the answer has been sealed: key phases change there */
+  afterSeal: (() => void) | undefined;
+}
+
+export class ResponderState {
+  readonly config: ResponderConfig;
+  readonly transcript = new ConnectionTranscript();
+  readonly sessions = new Map<number, ResponderSession>();
+  phase: Phase = 'NOT_STARTED';
+  version = 0x10;
+  requesterFlags = 0;
+  negotiated: Negotiated | undefined;
+  authenticated = false;
+  sessionsOpened = 0;
+
+  constructor(config: ResponderConfig) {
+    this.config = config;
+  }
+
+  /** GET_VERSION starts all over: sessions are gone, and so is what was negotiated. */
+  reset(effects: Effect[], reason: string): void {
+    for (const id of [...this.sessions.keys()]) this.endSession(id, effects, reason);
+    this.phase = 'NOT_STARTED';
+    this.negotiated = undefined;
+    this.authenticated = false;
+    this.requesterFlags = 0;
+  }
+
+  endSession(id: number, effects: Effect[], reason: string): void {
+    if (!this.sessions.delete(id)) return;
+    const ended: SessionEnded = { type: 'session-ended', sessionId: id, reason };
+    effects.push(ended);
+  }
+
+  /** A session still shaking hands, for FINISH outside the record layer. */
+  handshaking(): ResponderSession | undefined {
+    for (const session of this.sessions.values()) if (!session.established) return session;
+    return undefined;
+  }
+}
