@@ -34,6 +34,11 @@ function sizeBy(rule: SizeRule, scope: Scope, facts: Facts): number {
   return typeof rule === 'number' ? rule : rule(scope, facts);
 }
 
+/** A length or count that a rule worked out from a peer's fields and that can be meant. */
+function isExtent(size: number): boolean {
+  return Number.isSafeInteger(size) && size >= 0;
+}
+
 class Walk {
   readonly bytes: Uint8Array;
   readonly facts: Facts;
@@ -81,7 +86,7 @@ class Walk {
         return this.list(field, name, path, end, scope);
       default: {
         const size = this.leafSize(field, end, scope);
-        if (!Number.isSafeInteger(size) || size < 0)
+        if (!isExtent(size))
           return refuse(RefusalCodes.BAD_LENGTH, path, start, `length ${size} makes no sense`);
         if (start + size > end)
           return refuse(
@@ -129,8 +134,11 @@ class Walk {
   ): Refusal | undefined {
     const items: unknown[] = [];
     const count = field.count === undefined ? undefined : sizeBy(field.count, scope, this.facts);
-    let stop = end;
-    if (field.bytes !== undefined) stop = this.at + sizeBy(field.bytes, scope, this.facts);
+    const size = field.bytes === undefined ? undefined : sizeBy(field.bytes, scope, this.facts);
+    for (const extent of [count, size])
+      if (extent !== undefined && !isExtent(extent))
+        return refuse(RefusalCodes.BAD_LENGTH, path, this.at, `extent ${extent} makes no sense`);
+    const stop = size === undefined ? end : this.at + size;
     if (stop > end)
       return refuse(
         RefusalCodes.BAD_LENGTH,
@@ -146,8 +154,8 @@ class Walk {
       const cell: Record<string, unknown> = {};
       const refusal = this.field(field.item, 'item', `${path}[${items.length}]`, stop, cell);
       if (refusal !== undefined) return refusal;
-      // An item of no bytes would let a list up to the end go on for ever.
-      if (count === undefined && this.at === before)
+      // Items of no bytes could go on for ever, or as long as a peer's counts multiply.
+      if (this.at === before)
         return refuse(RefusalCodes.BAD_LENGTH, path, before, 'item without bytes');
       items.push(cell['item']);
     }
@@ -226,7 +234,7 @@ function encodeStruct(
   path: string,
   out: Uint8Array[],
 ) {
-  const given = value as Record<string, unknown>;
+  const given = (value ?? {}) as Record<string, unknown>;
   // Rules may look at derived lengths and counts, so these are settled first.
   const scope: Record<string | symbol, unknown> = { ...given };
   scope[LYING] = Object.entries(table.fields).some(
@@ -272,9 +280,12 @@ function encodeField(
   out: Uint8Array[],
 ): void {
   switch (field.kind) {
-    case 'reserved':
-      out.push(new Uint8Array(sizeBy(field.size, scope, facts)));
+    case 'reserved': {
+      const size = sizeBy(field.size, scope, facts);
+      if (!isExtent(size)) throw new LocalError(`${path}: its size comes out as ${size}`);
+      out.push(new Uint8Array(size));
       return;
+    }
     case 'uint': {
       if (
         typeof value !== 'number' ||
@@ -310,7 +321,7 @@ function encodeField(
       return;
     }
     case 'struct':
-      encodeStruct(field.layout, value ?? {}, facts, path, out);
+      encodeStruct(field.layout, value, facts, path, out);
       return;
     case 'list': {
       if (!Array.isArray(value))

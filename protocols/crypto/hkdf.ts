@@ -14,7 +14,7 @@ export function hkdfExtract(
   return crypto.hmac(hash, salt, ikm);
 }
 
-/** @throws LocalError when `size` exceeds 255 hash lengths. */
+/** @throws LocalError unless `size` is a number of bytes up to 255 hash lengths (RFC 5869, 2.3). */
 export function hkdfExpand(
   crypto: CryptoProvider,
   hash: HashName,
@@ -22,6 +22,8 @@ export function hkdfExpand(
   info: Uint8Array,
   size: number,
 ): Uint8Array {
+  if (!Number.isInteger(size) || size < 0)
+    throw new LocalError(`size: expected a number of bytes, got ${size}`);
   if (size > 255 * hashSizes[hash]) throw new LocalError(`size: ${size} is above 255 hash lengths`);
   const out = new Uint8Array(size);
   let block: Uint8Array = new Uint8Array(0);

@@ -14,6 +14,7 @@ import {
 } from 'node:crypto';
 import { concat } from '../codec/bytes.ts';
 import { type AeadName, type CurveName, curves, signatureAlgorithms } from './algorithms.ts';
+import { badPrivateKey, checkAead } from './arguments.ts';
 import { nobleProvider } from './noble.ts';
 import type { CryptoProvider } from './provider.ts';
 
@@ -41,6 +42,17 @@ function publicKeyObject(curve: CurveName, publicKey: Uint8Array) {
 const plain = (buffer: Buffer): Uint8Array =>
   new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 
+function ecdhOf(curve: CurveName, privateKey: Uint8Array) {
+  if (privateKey.length !== curves[curve].fieldSize) throw badPrivateKey(curve, privateKey);
+  const ecdh = createECDH(curveNames[curve][0]);
+  try {
+    ecdh.setPrivateKey(privateKey);
+  } catch {
+    throw badPrivateKey(curve, privateKey);
+  }
+  return ecdh;
+}
+
 // The GCM and ChaCha20-Poly1305 interfaces agree in node; its types list them apart.
 const cipherName = (name: AeadName) => aeadNames[name] as 'aes-256-gcm';
 
@@ -52,6 +64,7 @@ export const nodeProvider: CryptoProvider = {
   verify(name, hash, publicKey, message, signature) {
     const { curve, signatureSize } = signatureAlgorithms[name];
     if (signature.length !== signatureSize) return false;
+    if (publicKey.length !== 2 * curves[curve].fieldSize) return false;
     try {
       const key = publicKeyObject(curve, publicKey);
       const options = { key, dsaEncoding: 'ieee-p1363' } as const;
@@ -61,14 +74,11 @@ export const nodeProvider: CryptoProvider = {
     }
   },
   publicKey(curve, privateKey) {
-    const ecdh = createECDH(curveNames[curve][0]);
-    ecdh.setPrivateKey(privateKey);
-    return plain(ecdh.getPublicKey()).slice(1);
+    return plain(ecdhOf(curve, privateKey).getPublicKey()).slice(1);
   },
   sharedSecret(curve, privateKey, peerPublicKey) {
+    const ecdh = ecdhOf(curve, privateKey);
     if (peerPublicKey.length !== 2 * curves[curve].fieldSize) return undefined;
-    const ecdh = createECDH(curveNames[curve][0]);
-    ecdh.setPrivateKey(privateKey);
     try {
       return plain(ecdh.computeSecret(concat(PREFIX, peerPublicKey)));
     } catch {
@@ -76,6 +86,7 @@ export const nodeProvider: CryptoProvider = {
     }
   },
   aeadSeal(name, key, iv, aad, plaintext, tagSize = 16) {
+    checkAead(name, key, iv, tagSize);
     const cipher = createCipheriv(cipherName(name), key, iv, { authTagLength: 16 });
     cipher.setAAD(aad, { plaintextLength: plaintext.length });
     const text = cipher.update(plaintext);
@@ -83,6 +94,7 @@ export const nodeProvider: CryptoProvider = {
     return concat(text, cipher.getAuthTag().subarray(0, tagSize));
   },
   aeadOpen(name, key, iv, aad, sealed, tagSize = 16) {
+    checkAead(name, key, iv, tagSize);
     if (sealed.length < tagSize) return undefined;
     const text = sealed.subarray(0, sealed.length - tagSize);
     const decipher = createDecipheriv(cipherName(name), key, iv, { authTagLength: tagSize });

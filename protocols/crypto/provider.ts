@@ -1,6 +1,8 @@
 /**
  * The one door to cryptography. Every operation is synchronous and deterministic; two providers
  * given the same arguments return the same bytes, so a run's trace never depends on which is used.
+ * A key, IV or tag size that does not fit the algorithm throws `LocalError`; what a peer may have sent
+ * (public keys, signatures, sealed bytes) never throws.
  */
 
 import type { AeadName, CurveName, HashName, SignatureName } from './algorithms.ts';

@@ -48,6 +48,12 @@ export type VendorDescriber = (
   payload: Uint8Array,
 ) => VendorDescription | undefined;
 
+/** Describes a message of another type that a transport's session carries. */
+export type OtherDescriber = (
+  messageType: number,
+  bytes: Uint8Array,
+) => (Pick<VendorDescription, 'name' | 'fields' | 'refusal'> & { request: boolean }) | undefined;
+
 export interface LeafKey {
   readonly algorithm: SignatureName;
   readonly publicKey: Uint8Array;
@@ -60,6 +66,7 @@ export interface ObserverOptions {
   readonly dheSecrets?: readonly Uint8Array[];
   readonly psks?: readonly Uint8Array[];
   readonly describeVendor?: VendorDescriber;
+  readonly describeOther?: OtherDescriber;
   /** the leaf's public key out of a certificate chain blob with a root hash of `hashSize` bytes */
   readonly leafKey: (chain: Uint8Array, hashSize: number) => LeafKey | undefined;
 }
@@ -76,9 +83,14 @@ export interface ObservedMessage {
   readonly vendor: VendorDescription | undefined;
   readonly refusal: Refusal | undefined;
   readonly checks: readonly Check[];
+  /** set if the message is none of SPDM: version and code mean nothing then */
+  readonly other?: { readonly messageType: number; readonly request: boolean | undefined };
 }
 
 type Value<C extends number> = MessageValue<C & KnownCode>;
+
+/** On MCTP a sealed message keeps its message type byte in front (DSP0276). */
+const MCTP_SPDM = 0x05;
 
 export class SpdmObserver {
   readonly options: ObserverOptions;
@@ -112,7 +124,23 @@ export class SpdmObserver {
       const rest = { vendor: undefined, checks: [], refusal: opened };
       return { secured: true, sessionId, version, ...nothing, ...rest };
     }
-    return this.message(opened.value, sessionId, 'refuse');
+    const { binding } = this.options;
+    if (binding.name !== 'MCTP') return this.message(opened.value, sessionId, 'refuse');
+    const [messageType = -1] = opened.value;
+    const inner = opened.value.subarray(1);
+    if (messageType === MCTP_SPDM) return this.message(inner, sessionId, 'refuse');
+    return this.notSpdm(sessionId, messageType, inner);
+  }
+
+  /** Another protocol of the transport, in a session of ours. */
+  private notSpdm(sessionId: number | undefined, messageType: number, bytes: Uint8Array) {
+    const described = this.options.describeOther?.(messageType, bytes);
+    const { name = `message type ${messageType}`, fields = [] } = described ?? {};
+    const unknown = refuse(RefusalCodes.UNKNOWN_CODE, 'MessageType', 0, 'not SPDM');
+    const refusal = described === undefined ? unknown : described.refusal;
+    const other = { messageType, request: described?.request };
+    const rest = { vendor: undefined, checks: [], refusal, other };
+    return { secured: true, sessionId, bytes, version: 0, code: 0, name, fields, ...rest };
   }
 
   note(what: string, result: Check['result'], detail = ''): void {

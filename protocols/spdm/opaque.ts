@@ -18,7 +18,7 @@ import { registryNames } from './codes.ts';
 const paddingOf = (size: number): number => (4 - (size % 4)) % 4;
 const ELEMENT_HEAD_SIZE = 4;
 
-const opaqueElement = layout('OpaqueElement', 'DSP0274 10.22', {
+export const opaqueElement = layout('OpaqueElement', 'DSP0274 10.22', {
   ID: u8({ names: registryNames }),
   VendorLen: lengthOf('VendorID', 1),
   VendorID: bytes((v) => v.VendorLen),

@@ -64,6 +64,7 @@ export function* openSession(
     return peerFault('KEY_EXCHANGE_DATA', 'ExchangeData is no point of the curve');
   const session = keyedSession(state, asked.slot, ReqSessionID, answer, secret);
   if (isPeerFault(session)) return session;
+  state.config.keyLog?.(secret);
   state.sessions.set(session.id, session);
   const finished = yield* finish(state, session);
   if (isPeerFault(finished)) {

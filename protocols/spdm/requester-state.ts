@@ -50,6 +50,8 @@ export interface RequesterConfig {
   readonly certificatePortion: number;
   /** judges a certificate chain blob and gives the leaf's key */
   readonly trust: (chain: Uint8Array, hashSize: number) => LeafKey | PeerFault;
+  /** is told each session's shared secret, for capture tools; leave it out where that is not wanted */
+  readonly keyLog?: (secret: Uint8Array) => void;
 }
 
 export interface RequesterSession {
@@ -96,10 +98,11 @@ function* sendBytes(
 ): Exchange<Uint8Array> {
   const secured = session !== undefined;
   if (secured) state.work.push({ op: 'aead-seal', bytes: clear.length });
+  const sealed = secured ? { seal: session.keys.nextSeal('request') } : {};
   const bytes = secured ? session.keys.seal('request', session.id, clear) : clear;
   const work = state.work;
   state.work = [];
-  const incoming = yield { secured, bytes, clear, sessionId: session?.id, work };
+  const incoming = yield { secured, bytes, ...sealed, clear, sessionId: session?.id, work };
   if (!incoming.secured) return incoming.bytes;
   if (session === undefined)
     return peerFault('UNEXPECTED_RECORD', 'a secured record answers a plain request');

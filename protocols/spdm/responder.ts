@@ -41,11 +41,14 @@ import {
 } from './responder-state.ts';
 import { answerAlgorithms, answerCapabilities, answerVersion } from './responder-vca.ts';
 import { recordSessionId } from './secured-message.ts';
+import type { SealFacts } from './session-keys.ts';
 
 export interface Packet {
   /** a secured record, else a plain message */
   readonly secured: boolean;
   readonly bytes: Uint8Array;
+  /** of a record on its way out: what it was sealed with */
+  readonly seal?: SealFacts;
 }
 
 export interface ResponderOutcome {
@@ -178,7 +181,8 @@ export class SpdmResponder {
     const alive = session !== undefined && this.state.sessions.has(session.id);
     if (!alive) return { secured: false, bytes };
     work.push({ op: 'aead-seal', bytes: bytes.length });
-    return { secured: true, bytes: session.keys.seal('response', session.id, bytes) };
+    const seal = session.keys.nextSeal('response');
+    return { secured: true, bytes: session.keys.seal('response', session.id, bytes), seal };
   }
 
   private answer(turn: Turn): { answer: Answer; request: Uint8Array } {

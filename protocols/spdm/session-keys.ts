@@ -1,5 +1,6 @@
 /** The record layer of one session through its phases: handshake keys, data keys, key updates. */
 
+import { toHex } from '../codec/bytes.ts';
 import type { Decoded } from '../codec/refusal.ts';
 import type { AeadName, HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -18,10 +19,19 @@ import {
   type RecordBinding,
   type RecordDirection,
   type RecordScope,
+  recordIv,
   sealRecord,
 } from './secured-message.ts';
 
 export type Side = 'request' | 'response';
+
+export interface SealFacts {
+  /** first 8 hex digits of SHA-256 of the key */
+  readonly keyId: string;
+  /** 12 bytes in hex */
+  readonly iv: string;
+}
+const KEY_ID_BYTES = 4;
 
 export class SessionKeys {
   readonly scope: KeyScope;
@@ -75,6 +85,13 @@ export class SessionKeys {
 
   dropRetired(): void {
     this.retired = {};
+  }
+
+  /** Which key and IV the next record of a direction is sealed with: for traces and checkers. */
+  nextSeal(side: Side): SealFacts {
+    const { keys, sequence } = this.directions[side];
+    const keyId = toHex(this.scope.crypto.hash('SHA_256', keys.key).subarray(0, KEY_ID_BYTES));
+    return { keyId, iv: toHex(recordIv(keys.iv, sequence)) };
   }
 
   seal(side: Side, sessionId: number, message: Uint8Array): Uint8Array {

@@ -1,0 +1,187 @@
+/**
+ * One function of an endpoint: configuration space, BARs and what stands behind them, and the engine
+ * that makes it a device. Whether a request may reach it is the endpoint's and the TDI's business.
+ */
+
+import { LocalError } from '../protocols/codec/refusal.ts';
+import { RangeAttributes } from '../protocols/tdisp/index.ts';
+import type { MmioFact } from '../protocols/tdisp/report.ts';
+import type { Kernel } from '../sim/kernel/index.ts';
+import { BarSpace, MemoryRegion } from './bar-space.ts';
+import { MSIX_ENTRY_BYTES, MsixCapability } from './caps/msix.ts';
+import { PcieCapability, PortTypes } from './caps/pcie.ts';
+import { PowerManagementCapability } from './caps/power-management.ts';
+import { ConfigSpace } from './config-space.ts';
+import { type DmaBus, DmaEngine } from './dma-engine.ts';
+import type { SimRecords } from './records.ts';
+
+export interface BarPlan {
+  readonly index: number;
+  readonly size: number;
+  readonly prefetchable: boolean;
+}
+/** Whole 4 KiB pages inside a BAR. */
+export interface PageRun {
+  readonly bar: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface FunctionPlan {
+  readonly number: number;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly classCode: number;
+  readonly bars: readonly BarPlan[];
+  readonly msix: { readonly vectors: number; readonly bar: number; readonly page: number };
+  readonly nonTee: readonly PageRun[];
+  readonly multiFunction: boolean;
+  readonly link: { readonly generation: number; readonly lanes: number };
+  readonly onFlr: () => void;
+}
+
+const PAGE_SIZE = 4096;
+const MSE = 'Command.MSE';
+const BME = 'Command.BME';
+
+export class PciFunction {
+  readonly plan: FunctionPlan;
+  readonly config: ConfigSpace;
+  readonly pcie: PcieCapability;
+  readonly msix: MsixCapability;
+  readonly engine: DmaEngine;
+  /** device memory that the engine copies to and from */
+  readonly local: MemoryRegion;
+  readonly spaces: ReadonlyMap<number, BarSpace>;
+  private readonly msixTable: MemoryRegion;
+  private readonly status: MemoryRegion;
+  private readonly kernel: Kernel<SimRecords>;
+
+  /** @throws LocalError if BAR 0 or BAR 2 is missing or too small for what stands behind it. */
+  constructor(kernel: Kernel<SimRecords>, plan: FunctionPlan, bus: DmaBus) {
+    this.kernel = kernel;
+    this.plan = plan;
+    const sizeOf = (index: number) => plan.bars.find((bar) => bar.index === index)?.size ?? 0;
+    const table = { bir: plan.msix.bar, offset: plan.msix.page * PAGE_SIZE };
+    const pba = { bir: plan.msix.bar, offset: table.offset + PAGE_SIZE };
+    if (sizeOf(0) < pba.offset + PAGE_SIZE || table.offset < 2 * PAGE_SIZE || plan.msix.bar !== 0)
+      throw new LocalError('bars: BAR 0 must hold engine, status page, MSI-X table and PBA');
+    if (sizeOf(2) === 0) throw new LocalError('bars: BAR 2, the device memory, is missing');
+    this.local = new MemoryRegion('memory', 0, sizeOf(2));
+    this.engine = new DmaEngine(kernel, bus, this.local, 0);
+    this.status = new MemoryRegion('status', PAGE_SIZE, PAGE_SIZE);
+    this.msixTable = new MemoryRegion(
+      'msix-table',
+      table.offset,
+      plan.msix.vectors * MSIX_ENTRY_BYTES,
+    );
+    const registers = [this.engine, this.status, this.msixTable];
+    this.spaces = new Map([
+      [0, new BarSpace(0, sizeOf(0), registers)],
+      [2, new BarSpace(2, sizeOf(2), [this.local])],
+    ]);
+    this.config = new ConfigSpace({
+      type: 0,
+      vendorId: plan.vendorId,
+      deviceId: plan.deviceId,
+      classCode: plan.classCode,
+      multiFunction: plan.multiFunction,
+      bars: plan.bars.map(({ index, size, prefetchable }) => ({
+        index,
+        kind: 'memory',
+        size,
+        width: 64,
+        prefetchable,
+      })),
+    });
+    this.pcie = new PcieCapability({
+      portType: PortTypes.ENDPOINT,
+      flr: true,
+      teeIo: true,
+      ...plan.link,
+      onFlr: plan.onFlr,
+    });
+    this.msix = new MsixCapability({ vectors: plan.msix.vectors, table, pba });
+    this.config.addCapability(new PowerManagementCapability());
+    this.config.addCapability(this.pcie);
+    this.config.addCapability(this.msix);
+    this.refreshStatus();
+  }
+
+  /** The status page says what the function is; it stays readable for the host. */
+  private refreshStatus(): void {
+    const text = `function ${this.plan.number} ready`;
+    for (const [i, c] of [...text].entries()) this.status.bytes[i] = c.charCodeAt(0);
+  }
+
+  get memoryEnabled(): boolean {
+    return this.config.get(MSE) === 1;
+  }
+  get busMaster(): boolean {
+    return this.config.get(BME) === 1;
+  }
+
+  /** Where `address` stands in a BAR that decodes now. */
+  decode(address: number): { bar: number; offset: number } | undefined {
+    if (!this.memoryEnabled) return undefined;
+    for (const { index, base, size } of this.config.bars()) {
+      const offset = address - Number(base);
+      if (offset >= 0 && offset < Number(size)) return { bar: index, offset };
+    }
+    return undefined;
+  }
+
+  /** Pages that are not TEE memory even while the TDI runs. */
+  isNonTee(bar: number, offset: number): boolean {
+    const page = Math.floor(offset / PAGE_SIZE);
+    return this.plan.nonTee.some(
+      (run) => run.bar === bar && page >= run.first && page < run.first + run.count,
+    );
+  }
+
+  /** MMIO ranges for the interface report: each BAR cut where the attributes change. */
+  ranges(): MmioFact[] {
+    const facts: MmioFact[] = [];
+    for (const { index, base, size } of this.config.bars()) {
+      const pages = Number(size) / PAGE_SIZE;
+      for (let page = 0; page < pages; ) {
+        const attributes = this.attributesOf(index, page);
+        let end = page + 1;
+        while (end < pages && this.attributesOf(index, end) === attributes) end++;
+        const address = base + BigInt(page * PAGE_SIZE);
+        facts.push({ barIndex: index, address, pages: end - page, attributes });
+        page = end;
+      }
+    }
+    return facts;
+  }
+
+  private attributesOf(bar: number, page: number): number {
+    const { msix } = this.plan;
+    if (bar === msix.bar && page === msix.page) return RangeAttributes.MSI_X_TABLE;
+    if (bar === msix.bar && page === msix.page + 1) return RangeAttributes.MSI_X_PBA;
+    return this.isNonTee(bar, page * PAGE_SIZE) ? RangeAttributes.IS_NON_TEE_MEM : 0;
+  }
+
+  /** Address and data of an unmasked MSI-X vector; undefined: no interrupt is to be sent. */
+  vector(number: number): { address: number; data: number } | undefined {
+    if (!this.msix.enabled || this.msix.functionMask || number >= this.plan.msix.vectors)
+      return undefined;
+    const at = number * MSIX_ENTRY_BYTES;
+    const dw = (offset: number) => {
+      const [a, b, c, d] = this.msixTable.bytes.subarray(at + offset, at + offset + 4);
+      return ((d! << 24) | (c! << 16) | (b! << 8) | a!) >>> 0;
+    };
+    if ((dw(12) & 1) === 1) return undefined;
+    return { address: dw(4) * 2 ** 32 + dw(0), data: dw(8) };
+  }
+
+  /** Everything a tenant may have left: device memory, engine registers, interrupt vectors. */
+  scrub(functionId: number): void {
+    this.engine.reset('scrubbed');
+    this.local.scrub();
+    this.msixTable.scrub();
+    const bytes = this.local.size + this.msixTable.size;
+    this.kernel.bus.emit('scrub', `function ${this.plan.number}`, { functionId, bytes });
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Evidence files: JSON in one of several shapes, told apart by what stands in it and checked by a schema.
+ *
+ * - `tdisp-sim/evidence@1`, ours: exchanges of messages in hexadecimal, VCA from SPDM 1.2 on;
+ * - a record: `evidence` in hexadecimal, request and response one after the other, with its PEM chain;
+ * - the lists NVIDIA's attestation tools write: `evidence` and `certificate` in base64, a nonce each;
+ * - the request to NVIDIA's remote attestation: one nonce and an `evidence_list` of the same.
+ */
+
+import { z } from 'zod';
+import { concat, fromHex } from '../../protocols/codec/bytes.ts';
+import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
+import type { Evidence } from '../../protocols/spdm/evidence.ts';
+import { chainOfPem, chainOfSpdm } from './evidence-chain.ts';
+import { type Io, readText, UsageError } from './io.ts';
+
+export interface NamedEvidence {
+  /** the file, with an index where it holds several */
+  readonly name: string;
+  readonly evidence: Evidence;
+}
+
+const NONCE_BYTES = 32;
+
+/** One spelling for one value: lower or upper case, not both. */
+const hex = z
+  .string()
+  .regex(/^(?:(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+)$/, 'expected hexadecimal bytes in one case')
+  .transform(fromHex);
+const nonce = hex.refine((bytes) => bytes.length === NONCE_BYTES, 'expected 32 bytes');
+
+const base64 = z
+  .string()
+  .refine(
+    (text) => text !== '' && Buffer.from(text, 'base64').toString('base64') === text,
+    'expected canonical base64',
+  )
+  .transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
+
+const text = z.string().optional();
+
+const ours = z.strictObject({
+  schema: z.literal('tdisp-sim/evidence@1'),
+  what: text,
+  source: text,
+  nonce,
+  vca: hex.optional(),
+  exchanges: z.array(z.strictObject({ request: hex, response: hex })).min(1),
+  certificateChain: z.union([z.strictObject({ pem: z.string() }), z.strictObject({ spdm: hex })]),
+});
+
+const record = z.strictObject({
+  what: text,
+  source: text,
+  nonce,
+  vca: hex.optional(),
+  evidence: hex,
+  certificateChainPem: z.string(),
+});
+
+const listed = z.looseObject({ evidence: base64, certificate: base64 });
+const list = z.array(listed.extend({ nonce })).min(1);
+const remote = z.looseObject({ nonce, evidence_list: z.array(listed).min(1) });
+
+function ofOurs(crypto: CryptoProvider, value: z.infer<typeof ours>): Evidence {
+  const { certificateChain: chain, vca } = value;
+  return {
+    messages: concat(...value.exchanges.flatMap(({ request, response }) => [request, response])),
+    nonce: value.nonce,
+    ...('pem' in chain ? chainOfPem(chain.pem) : chainOfSpdm(crypto, chain.spdm)),
+    ...(vca === undefined ? {} : { vca }),
+  };
+}
+
+function ofRecord({ evidence, vca, ...value }: z.infer<typeof record>): Evidence {
+  const chain = chainOfPem(value.certificateChainPem);
+  return {
+    messages: evidence,
+    nonce: value.nonce,
+    ...chain,
+    ...(vca === undefined ? {} : { vca }),
+  };
+}
+
+const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
+
+function ofListed(item: z.infer<typeof listed>, expected: Uint8Array): Evidence {
+  const chain = chainOfPem(latin1(item.certificate));
+  return { messages: item.evidence, nonce: expected, ...chain };
+}
+
+/** Each shape: how it is recognised, and what it reads as. */
+function shapeOf(json: unknown, crypto: CryptoProvider): z.ZodType<Evidence[]> | undefined {
+  if (Array.isArray(json))
+    return list.transform((items) => items.map((item) => ofListed(item, item.nonce)));
+  if (typeof json !== 'object' || json === null) return undefined;
+  if ('schema' in json) return ours.transform((value) => [ofOurs(crypto, value)]);
+  if ('evidence_list' in json)
+    return remote.transform(({ nonce: expected, evidence_list }) =>
+      evidence_list.map((item) => ofListed(item, expected)),
+    );
+  if ('evidence' in json) return record.transform((value) => [ofRecord(value)]);
+  return undefined;
+}
+
+function parseJson(file: string, content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: not JSON: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * All evidence in a file.
+ * @throws UsageError if it cannot be read, is no JSON, or fits none of the shapes
+ */
+export function readEvidenceFile(io: Io, file: string, crypto: CryptoProvider): NamedEvidence[] {
+  const json = parseJson(file, readText(io, file));
+  const shape = shapeOf(json, crypto);
+  if (shape === undefined)
+    throw new UsageError(
+      `cannot read ${file}: no evidence in it; expected an object with 'evidence' and ` +
+        `'certificateChainPem', a list of such, or schema 'tdisp-sim/evidence@1'`,
+    );
+  const parsed = shape.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const path = issue?.path.join('.') ?? '';
+    const where = path === '' ? file : `${file}: ${path}`;
+    throw new UsageError(`cannot read ${where}: ${issue?.message}`);
+  }
+  return parsed.data.map((evidence, i) => ({
+    name: parsed.data.length === 1 ? file : `${file}[${i}]`,
+    evidence,
+  }));
+}
