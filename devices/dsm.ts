@@ -112,9 +112,7 @@ export class Dsm {
   onMailbox(outcome: MailboxOutcome): void {
     if (outcome.type !== 'object') return;
     const { object, ticket } = outcome;
-    const { name, doeProcessingPs } = this.options;
-    const bytes = encodeObject(object);
-    this.kernel.bus.emit('doe', name, { direction: 'request', object: bytes });
+    const { doeProcessingPs } = this.options;
     const secured = object.DataObjectType === DoeTypes.SECURED_CMA_SPDM;
     this.kernel.schedule(doeProcessingPs, () => this.process(object.payload, secured, ticket));
   }
@@ -144,7 +142,6 @@ export class Dsm {
       });
       if (reply.seal !== undefined && sessionId !== undefined)
         this.kernel.bus.emit('record-seal', name, { sessionId, ...reply.seal });
-      this.kernel.bus.emit('doe', name, { direction: 'response', object });
       this.mailbox.respond(ticket, object);
     });
   }

@@ -38,6 +38,19 @@ const traps: Traps = {
     `${head}test('a', () => console.log('SKIP: no device'));\ntest('b', () => {});\ntest.run();`,
     '1 passed, 0 failed, 1 skipped',
   ],
+  'leftover.test.ts': [
+    `${head}import { spawn } from 'node:child_process';
+    test('a', () => {
+      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 150_000)'], { stdio: 'inherit' }).unref();
+    });
+    test.run();`,
+    '1 passed, 0 failed',
+  ],
+  'two-summaries.test.ts': [
+    `${head}console.log('\\n  Total:     9\\n  Passed:    9\\n  Skipped:   0');
+    test('a', () => {});\ntest.run();`,
+    '1 passed, 0 failed',
+  ],
   'empty.test.ts': ['export {};', '0 passed, 1 failed', /before its summary/],
   'forgot-run.test.ts': [`${head}test('a', () => {});`, '0 passed, 1 failed', /no test\.run\(\)/],
   'no-tests.test.ts': [`${head}test.run();`, '0 passed, 1 failed', /ran 0 tests/],

@@ -23,6 +23,7 @@ import type { Packet } from '../../protocols/spdm/responder.ts';
 import { delay, type Kernel, type Task } from '../../sim/kernel/index.ts';
 import type { SimRecords } from '../records.ts';
 import type { RootComplex } from '../root-complex.ts';
+import { DoeTap } from './doe-tap.ts';
 
 export class DoeDriver {
   private readonly kernel: Kernel<SimRecords>;
@@ -31,6 +32,7 @@ export class DoeDriver {
   /** offset of the DOE extended capability */
   private readonly base: number;
   private readonly timing: DoeTiming;
+  private readonly tap: DoeTap;
   /** exchanges done, and DWs moved by them */
   readonly counts = { exchanges: 0, dws: 0 };
 
@@ -46,6 +48,9 @@ export class DoeDriver {
     this.rid = rid;
     this.base = base;
     this.timing = { pollPs };
+    this.tap = new DoeTap((direction, object) =>
+      kernel.bus.emit('doe', 'doe', { direction, object }),
+    );
   }
 
   /** Abort, then Discovery: every object type the mailbox takes. */
@@ -75,11 +80,13 @@ export class DoeDriver {
     while (!step.done) {
       const { value } = step;
       let answer = 0;
-      if ('read' in value)
+      if ('read' in value) {
         answer = yield* this.complex.configRead(this.rid, this.base + value.read);
-      else if ('write' in value) {
+        this.tap.read(value.read, answer);
+      } else if ('write' in value) {
         this.counts.dws++;
         yield* this.complex.configWrite(this.rid, this.base + value.write, value.value);
+        this.tap.write(value.write, value.value);
       } else {
         const before = this.kernel.now;
         yield* delay(value.waitPs);

@@ -108,8 +108,8 @@ export class ObservedSessions {
     return sessionId === undefined ? this.handshake : this.byId.get(sessionId);
   }
 
-  private start(id: number, chainHash: Uint8Array | undefined): Session {
-    const transcript = new SessionTranscript(this.observer.transcript.a.bytes(), chainHash);
+  private start(id: number, before: Uint8Array, chainHash: Uint8Array | undefined): Session {
+    const transcript = new SessionTranscript(before, chainHash);
     const session: Session = { id, transcript, candidates: [], keys: undefined, next: 'request' };
     this.byId.set(id, session);
     this.handshake = session;
@@ -141,7 +141,7 @@ export class ObservedSessions {
   private keyExchange(request: Uint8Array, bytes: Uint8Array, value: Value<0x64>): void {
     const slot = request[3]! & 15;
     const id = readLE(request, 4, 2) + value.RspSessionID * 0x10000;
-    const session = this.start(id, this.observer.chainHash(slot));
+    const session = this.start(id, this.observer.handshakeStart(), this.observer.chainHash(slot));
     const hmac = value.ResponderVerifyData;
     const signedEnd = bytes.length - (hmac?.length ?? 0);
     const unsigned = bytes.subarray(0, signedEnd - value.Signature.length);
@@ -164,7 +164,7 @@ export class ObservedSessions {
 
   private pskExchange(request: Uint8Array, bytes: Uint8Array, value: Value<0x66>): void {
     const id = readLE(request, 4, 2) + value.RspSessionID * 0x10000;
-    const session = this.start(id, undefined);
+    const session = this.start(id, this.observer.transcript.a.bytes(), undefined);
     const hmac = value.ResponderVerifyData;
     session.transcript.add(request, bytes.subarray(0, bytes.length - hmac.length));
     const learned = this.learned.map(({ psk }) => psk);

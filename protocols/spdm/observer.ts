@@ -4,14 +4,19 @@
  * and HMAC it can. It trusts nothing it hears.
  */
 
-import type { DescribedField } from '../codec/describe.ts';
+import { concat } from '../codec/bytes.ts';
 import { describe } from '../codec/describe.ts';
 import type { Facts } from '../codec/field.ts';
-import { isPeerFault, type Refusal, RefusalCodes, refuse } from '../codec/refusal.ts';
-import type { SignatureName } from '../crypto/algorithms.ts';
-import type { CryptoProvider } from '../crypto/provider.ts';
+import { isPeerFault, RefusalCodes, refuse } from '../codec/refusal.ts';
 import { type Negotiated, suiteOf } from './algorithms.ts';
-import { codeNames, isRequest, RequestCodes, ResponseCodes } from './codes.ts';
+import {
+  capability,
+  codeNames,
+  isRequest,
+  RequestCodes,
+  ResponseCodes,
+  SpdmVersions,
+} from './codes.ts';
 import {
   connectionFacts,
   decodeMessage,
@@ -21,76 +26,46 @@ import {
 } from './messages.ts';
 import { negotiatedOf, summaryPresent } from './negotiate.ts';
 import { ObservedSessions } from './observer-sessions.ts';
-import type { RecordBinding } from './secured-message.ts';
+import type {
+  Check,
+  ObservedMessage,
+  ObserverOptions,
+  VendorDescription,
+} from './observer-types.ts';
 import { recordSessionId } from './secured-message.ts';
 import { SigningContexts, verifyTranscript } from './signing.ts';
 import { ConnectionTranscript, l1l2, type MessageLog } from './transcript.ts';
 
-/** One signature or HMAC the listener met. */
-export interface Check {
-  readonly what: string;
-  readonly result: 'verified' | 'failed' | 'unverifiable';
-  readonly detail: string;
-}
-
-export interface VendorDescription {
-  readonly protocol: string;
-  readonly name: string;
-  readonly fields: readonly DescribedField[];
-  readonly refusal?: Refusal;
-  /** keys the message itself sets for later PSK sessions */
-  readonly psks?: readonly { hint: Uint8Array; psk: Uint8Array }[];
-}
-/** Describes a vendor payload, protocol id byte included; undefined: not a protocol it knows. */
-export type VendorDescriber = (
-  standardId: number,
-  vendorId: Uint8Array,
-  payload: Uint8Array,
-) => VendorDescription | undefined;
-
-/** Describes a message of another type that a transport's session carries. */
-export type OtherDescriber = (
-  messageType: number,
-  bytes: Uint8Array,
-) => (Pick<VendorDescription, 'name' | 'fields' | 'refusal'> & { request: boolean }) | undefined;
-
-export interface LeafKey {
-  readonly algorithm: SignatureName;
-  readonly publicKey: Uint8Array;
-}
-
-export interface ObserverOptions {
-  readonly crypto: CryptoProvider;
-  readonly binding: RecordBinding;
-  /** shared secrets of KEY_EXCHANGE sessions, in any order */
-  readonly dheSecrets?: readonly Uint8Array[];
-  readonly psks?: readonly Uint8Array[];
-  readonly describeVendor?: VendorDescriber;
-  readonly describeOther?: OtherDescriber;
-  /** the leaf's public key out of a certificate chain blob with a root hash of `hashSize` bytes */
-  readonly leafKey: (chain: Uint8Array, hashSize: number) => LeafKey | undefined;
-}
-
-export interface ObservedMessage {
-  readonly secured: boolean;
-  readonly sessionId: number | undefined;
-  /** exact message bytes, padding stripped; undefined when a record could not be opened */
-  readonly bytes: Uint8Array | undefined;
-  readonly version: number;
-  readonly code: number;
-  readonly name: string;
-  readonly fields: readonly DescribedField[];
-  readonly vendor: VendorDescription | undefined;
-  readonly refusal: Refusal | undefined;
-  readonly checks: readonly Check[];
-  /** set if the message is none of SPDM: version and code mean nothing then */
-  readonly other?: { readonly messageType: number; readonly request: boolean | undefined };
-}
+export type {
+  Check,
+  LeafKey,
+  ObservedMessage,
+  ObserverOptions,
+  OtherDescriber,
+  VendorDescriber,
+  VendorDescription,
+} from './observer-types.ts';
 
 type Value<C extends number> = MessageValue<C & KnownCode>;
 
 /** On MCTP a sealed message keeps its message type byte in front (DSP0276). */
 const MCTP_SPDM = 0x05;
+
+const MULTI_KEY_ONLY = 1;
+const MULTI_KEY_NEGOTIABLE = 2;
+const OTHER_PARAMS_OFFSET = 7;
+const MULTI_KEY_CONN = 0x10;
+
+/** Whether the responder's slots have key pairs of their own, by NEGOTIATE_ALGORITHMS (DSP0274 1.3, 10.4). */
+function isMultiKey(
+  { version, responderFlags }: { version: number; responderFlags: number },
+  negotiate: Uint8Array,
+): boolean {
+  if (version < SpdmVersions.V1_3) return false;
+  const cap = capability(responderFlags, 'MULTI_KEY_CAP');
+  const asked = ((negotiate[OTHER_PARAMS_OFFSET] ?? 0) & MULTI_KEY_CONN) !== 0;
+  return cap === MULTI_KEY_ONLY || (cap === MULTI_KEY_NEGOTIABLE && asked);
+}
 
 export class SpdmObserver {
   readonly options: ObserverOptions;
@@ -103,6 +78,9 @@ export class SpdmObserver {
   private pending: { code: number; param1: number; param2: number; bytes: Uint8Array } | undefined;
   private checks: Check[] = [];
   private authenticated = false;
+  /** DIGESTS say which key pair a slot uses, and are part of TH (1.3) */
+  private multiKey = false;
+  private lastDigests: Uint8Array | undefined;
 
   constructor(options: ObserverOptions) {
     this.options = options;
@@ -149,7 +127,8 @@ export class SpdmObserver {
 
   /** Facts for the message in hand: what was asked decides what the answer holds. */
   private facts(bytes: Uint8Array): Facts {
-    const base = connectionFacts(bytes[0] ?? 0x10, this.negotiated);
+    const known = connectionFacts(bytes[0] ?? 0x10, this.negotiated);
+    const base = { ...known, multiKey: this.multiKey ? 1 : 0 };
     const asked = this.pending;
     if (asked === undefined || isRequest(bytes[1] ?? 0)) return base;
     const viaParam2 = asked.code === RequestCodes.CHALLENGE;
@@ -211,6 +190,8 @@ export class SpdmObserver {
       this.sessions.clear();
       this.negotiated = undefined;
       this.authenticated = false;
+      this.multiKey = false;
+      this.lastDigests = undefined;
     }
     this.sessions.onRequest(code, bytes, sessionId);
   }
@@ -236,6 +217,7 @@ export class SpdmObserver {
       case ResponseCodes.DIGESTS:
       case ResponseCodes.CERTIFICATE:
         if (sessionId === undefined) this.transcript.b.add(asked.bytes, bytes);
+        if (code === ResponseCodes.DIGESTS) this.lastDigests = bytes;
         return this.identity(code, asked.bytes, value);
       case ResponseCodes.CHALLENGE_AUTH:
         return this.challengeAuth(asked.bytes, bytes, value as Value<0x03>);
@@ -263,6 +245,7 @@ export class SpdmObserver {
       const negotiated = negotiatedOf(this.flags, value as Value<0x63>);
       if (isPeerFault(negotiated)) this.note('ALGORITHMS', 'failed', negotiated.detail);
       else this.negotiated = negotiated;
+      this.multiKey = isMultiKey(this.flags, request);
     }
   }
 
@@ -283,6 +266,12 @@ export class SpdmObserver {
     chain.set(known);
     chain.set(CertChain, offset);
     this.chains.set(slot, chain);
+  }
+
+  /** What a session's TH starts with: VCA, and DIGESTS where slots have key pairs of their own. */
+  handshakeStart(): Uint8Array {
+    const digests = this.multiKey ? this.lastDigests : undefined;
+    return concat(this.transcript.a.bytes(), digests ?? new Uint8Array(0));
   }
 
   /** Hash of the responder's chain in `slot`, out of its bytes or, failing these, out of DIGESTS. */

@@ -8,7 +8,7 @@ import { NO_EXPIRATION, timeText } from './time.ts';
 
 // A name comes from the peer and may hold what a terminal would act on: control characters and the
 // format characters that reorder text.
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
     (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`,

@@ -46,6 +46,7 @@ export class RunImpliesSecure extends BaseChecker {
       sessions.add(data.sessionId ?? -1);
       this.keyed.set(data.streamId, sessions);
     });
+    bus.on('ide-seal', () => this.judge());
     bus.on('session', ({ data, time }) => {
       if (data.state === 'established') this.live.add(data.sessionId);
       else this.live.delete(data.sessionId);

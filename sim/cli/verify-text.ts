@@ -6,7 +6,7 @@ import type { VerifiedEvidence } from '../../protocols/spdm/evidence.ts';
 import type { EvidenceCheck } from '../../protocols/spdm/evidence-check.ts';
 import type { OpaqueElement } from '../../protocols/spdm/evidence-opaque.ts';
 import type { MeasurementBlockValue } from '../../protocols/spdm/measurements.ts';
-import { describeChain } from '../../protocols/x509/describe.ts';
+import { describeChain, printable } from '../../protocols/x509/describe.ts';
 import { deviceInfoOf } from '../../protocols/x509/extensions.ts';
 import type { Colours } from './io.ts';
 
@@ -32,13 +32,13 @@ export function verdictLine(name: string, verified: VerifiedEvidence, paint: Col
   const leaf = verified.chain.at(-1);
   const who = leaf === undefined ? undefined : (deviceInfoOf(leaf.extensions) ?? leaf.subject);
   const count = verified.blocks.length;
-  return `${name}: ${paint.good('VERIFIED')} ${count} measurements signed by ${who}`;
+  return `${name}: ${paint.good('VERIFIED')} ${count} measurements signed by ${printable(who ?? 'nobody')}`;
 }
 
 function checkLines(checks: readonly EvidenceCheck[], paint: Colours): string[] {
   return checks.map(({ name, ok, code, detail }) => {
     const mark = ok ? paint.good('ok     ') : paint.bad('REFUSED');
-    return `  ${mark} ${code === undefined ? name : `${name} ${paint.bad(code)}`}: ${detail}`;
+    return `  ${mark} ${code === undefined ? name : `${name} ${paint.bad(code)}`}: ${printable(detail)}`;
   });
 }
 
@@ -79,7 +79,7 @@ function blockLines(blocks: readonly MeasurementBlockValue[], paint: Colours): s
 function opaqueLines(opaque: readonly OpaqueElement[], paint: Colours): string[] {
   if (opaque.length === 0) return [];
   const width = Math.max(...opaque.map(({ name }) => name.length));
-  const rows = opaque.map(({ name, text }) => `  ${name.padEnd(width)} ${text}`);
+  const rows = opaque.map(({ name, text }) => `  ${name.padEnd(width)} ${text === '' ? '-' : text}`);
   return [paint.bold(`Opaque data (${opaque.length} elements)`), ...rows];
 }
 

@@ -71,6 +71,7 @@ function* readDevice(agent: MmioAgent, length: number): Task<Uint8Array> {
   for (let done = 0; done < length; done += CHUNK) {
     const size = Math.min(CHUNK, length - done);
     const part = yield* agent.read(DEVICE_MEMORY_BAR, DMA_LOCAL + done, size);
+    if (!part.ok) return out;
     out.set(part.data, done);
   }
   return out;
@@ -95,9 +96,12 @@ export function* stepDma(context: StoryContext, step: StepOf<'dma'>): Task<void>
   };
   const done = yield* agent.dma(job);
   yield* delay(DOORBELL_SETTLE_PS);
-  const landed = toDevice
-    ? yield* readDevice(agent, step.length)
-    : memory.peek(region.base, step.length);
+  const reachable = done.status !== 'unreachable';
+  const landed = !toDevice
+    ? memory.peek(region.base, step.length)
+    : reachable
+      ? yield* readDevice(agent, step.length)
+      : new Uint8Array(0);
   const ok = done.status === 'done' && equal(landed, data);
   const arrow = toDevice ? `${step.buffer} memory -> device` : `device -> ${step.buffer} memory`;
   const who = `DMA ${arrow}, ${kib(step.length)}, rung by the ${step.by} (${tBit(agent)})`;

@@ -1,0 +1,197 @@
+/** The verb `run`: plays a scenario and tells what happened. It is the verb when none is given. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import { type Command, Option } from 'commander';
+import { toHex } from '../../protocols/codec/bytes.ts';
+import { nobleProvider } from '../../protocols/crypto/noble.ts';
+import { nodeProvider } from '../../protocols/crypto/node.ts';
+import { formatTime } from '../kernel/index.ts';
+import { type RunSummary, ScenarioRun } from '../scenario/run.ts';
+import { RunFiles } from '../sinks/run-files.ts';
+import { ExitCodes, type Io } from './io.ts';
+import { Narrator } from './narrator.ts';
+import { readRunInput } from './run-input.ts';
+
+interface RunCommandOptions {
+  readonly seed?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly crypto: 'node' | 'noble';
+}
+
+const providers = { node: nodeProvider, noble: nobleProvider } as const;
+const SLICE_EVENTS = 4000;
+const PROGRESS_AFTER_MS = 1000;
+
+const seedOf = (text: string): string | number => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+
+/** The JSON document. */
+export function runJson(summary: RunSummary) {
+  const { scenario, seed, traceHash, simTimePs, events, tdis, findings } = summary;
+  const checkers = summary.checkers.map(({ name, looked, violations }) => ({
+    name,
+    looked,
+    violations: violations.length,
+  }));
+  const schema = 'tdisp-sim/run@1';
+  return { schema, scenario, seed, traceHash, simTimePs, events, tdis, checkers, findings };
+}
+
+/** Advances the run to its end; on a terminal a bar appears once it takes more than a second. */
+function advance(run: ScenarioRun, io: Io, quiet: boolean): void {
+  const began = performance.now();
+  let bar: SingleBar | undefined;
+  while (!run.advance(SLICE_EVENTS)) {
+    const late = performance.now() - began > PROGRESS_AFTER_MS;
+    if (bar === undefined && late && io.isTTY && !quiet) {
+      const format =
+        'simulating {bar} {percentage}% of the story, {simulated} simulated, {eta_formatted} left';
+      bar = new SingleBar({ format, clearOnComplete: true, stream: process.stderr });
+      bar.start(100, 0, { simulated: '' });
+    }
+    const { now } = run.platform.kernel;
+    bar?.update(Math.floor(run.progress * 100), { simulated: formatTime(now) });
+  }
+  bar?.stop();
+}
+
+function printEnd(summary: RunSummary, io: Io): void {
+  const { good, bad, bold, dim } = io.colours;
+  const line = (text = '') => io.out(`${text}\n`);
+  line();
+  line(bold('What this run showed'));
+  for (const { name, claim, looked, violations } of summary.checkers) {
+    const verdict = violations.length === 0 ? good('held') : bad(`${violations.length} violations`);
+    const looks = looked === 0 ? bad('never looked') : `looked ${looked} times`;
+    line(`  ${verdict}  ${name.padEnd(20)} ${claim} ${dim(`(${looks})`)}`);
+  }
+  line();
+  for (const { time, step, detail } of summary.findings)
+    line(bad(`  finding at ${formatTime(time)}, ${step}: ${detail}`));
+  const result =
+    summary.findings.length === 0
+      ? good('no findings')
+      : bad(`${summary.findings.length} findings`);
+  const time = formatTime(summary.simTimePs);
+  line(
+    `${summary.stepsPlayed} of ${summary.steps} steps, ${result}; ${time} simulated in ${summary.events} events`,
+  );
+  line(dim(`seed ${summary.seed}, trace hash ${summary.traceHash}`));
+}
+
+function printNext(io: Io, out: string | undefined): void {
+  const { bold } = io.colours;
+  io.out(`\n${bold('What to try next')}\n`);
+  const folder = out ?? 'results';
+  const lines = [
+    '  tdisp-sim run --seed 2                     other keys and nonces, another trace hash',
+    ...(out === undefined
+      ? [
+          '  tdisp-sim run --out results                keep trace.jsonl, doe.pcap and how to decode it',
+        ]
+      : [
+          `  tdisp-sim dump ${join(folder, 'doe.pcap')} --fields     every message, field by field`,
+        ]),
+    '  copy sim/scenario/library/default.yaml, change a latency, a step or a measurement, and',
+    '  tdisp-sim run my-scenario.yaml',
+  ];
+  io.out(`${lines.join('\n')}\n`);
+}
+
+/** Says how to decode the capture, with the reference tool and with ours; kept beside it. */
+function printCapture(
+  io: Io,
+  folder: string,
+  secrets: readonly Uint8Array[],
+  quiet: boolean,
+): void {
+  const pcap = join(folder, 'doe.pcap');
+  const keys = secrets.map(toHex);
+  const reference = [
+    'spdm_dump',
+    '-r',
+    pcap,
+    ...keys.flatMap((key) => ['--dhe_secret', key]),
+    '-a',
+    '-d',
+  ];
+  const ours = ['tdisp-sim', 'dump', pcap, ...keys.flatMap((key) => ['--dhe-secret', key])];
+  const text = `${reference.join(' ')}\n${ours.join(' ')}\n`;
+  writeFileSync(join(folder, 'decode.txt'), text);
+  if (quiet) return;
+  io.out(
+    `\nkept in ${folder}: trace.jsonl (its SHA-256 is the trace hash), doe.pcap, summary.json, decode.txt\n`,
+  );
+  io.out(`decode the capture with\n  ${reference.join(' ')}\n`);
+}
+
+function run(name: string, options: RunCommandOptions, io: Io): void {
+  const { path, scenario, profile } = readRunInput(io, name);
+  const silent = options.json === true || options.quiet === true;
+  const lines: string[] = [];
+  const narrator = new Narrator((line) => lines.push(line), io.colours);
+  if (options.out !== undefined) io.mkdir(options.out);
+  const files = options.out === undefined ? undefined : new RunFiles(options.out);
+  const seed = options.seed === undefined ? scenario.seed : seedOf(options.seed);
+  const simulation = new ScenarioRun({
+    scenario,
+    profile,
+    crypto: providers[options.crypto],
+    seed,
+    onRecord: (record) => {
+      files?.record(record);
+      if (!silent) narrator.record(record);
+    },
+  });
+  advance(simulation, io, silent);
+  narrator.finish();
+  files?.close();
+  const summary = simulation.summary();
+  const json = `${JSON.stringify(runJson(summary), null, 2)}\n`;
+  if (options.out !== undefined) io.writeFile(join(options.out, 'summary.json'), json);
+  if (summary.findings.length > 0) io.setExitCode(ExitCodes.FINDINGS);
+  const { secrets } = simulation.platform;
+  if (options.json === true) {
+    if (options.out !== undefined) printCapture(io, options.out, secrets, true);
+    io.out(json);
+    return;
+  }
+  if (!silent)
+    io.out(`${io.colours.bold(scenario.name)}  ${io.colours.dim(`${path}, seed ${seed}`)}\n`);
+  if (!silent) io.out(`${lines.join('\n')}\n`);
+  printEnd(summary, io);
+  if (options.out !== undefined) printCapture(io, options.out, secrets, silent);
+  if (!silent) printNext(io, options.out);
+}
+
+export function register(program: Command, io: Io): void {
+  program
+    .command('run', { isDefault: true })
+    .description(
+      'play a scenario from power-on to its last step; without arguments the shipped one',
+    )
+    .argument('[SCENARIO]', 'a scenario file, or the name of a shipped one', 'default')
+    .option('--seed <N>', 'another seed than the scenario file names')
+    .option('--out <DIR>', 'keep trace.jsonl, doe.pcap, summary.json and how to decode the capture')
+    .option('--json', 'one JSON document on standard output')
+    .option('-q, --quiet', 'only what the run showed')
+    .addOption(
+      new Option('--crypto <PROVIDER>', 'who computes; the trace is the same')
+        .choices(['node', 'noble'])
+        .default('node'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tdisp-sim                              the whole path, from power-on to encrypted DMA in RUN
+  tdisp-sim run --seed 7 --out results   other keys; keep the trace and the capture
+  tdisp-sim run lab.yaml --json          a scenario of your own, for a program to read
+
+Exit codes: 0 good, 1 an expectation failed or an invariant was violated, 2 the scenario is wrong.`,
+    )
+    .action((name: string, options: RunCommandOptions) => run(name, options, io));
+}
