@@ -17,7 +17,7 @@ export interface BarRegion {
 }
 
 /** Plain memory behind a BAR. */
-export class MemoryRegion implements BarRegion {
+export class BarMemory implements BarRegion {
   readonly name: string;
   readonly offset: number;
   readonly size: number;

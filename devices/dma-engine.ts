@@ -6,7 +6,7 @@
 import { readLE, writeLE } from '../protocols/codec/bytes.ts';
 import { splitRequest } from '../protocols/tlp/index.ts';
 import type { Kernel, Process, Task } from '../sim/kernel/index.ts';
-import type { BarRegion, MemoryRegion } from './bar-space.ts';
+import type { BarMemory, BarRegion } from './bar-space.ts';
 import type { SimRecords } from './records.ts';
 
 /** Register offsets inside the engine's page; all little-endian. */
@@ -44,11 +44,11 @@ export class DmaEngine implements BarRegion {
   readonly size = 4096;
   private readonly kernel: Kernel<SimRecords>;
   private readonly bus: DmaBus;
-  private readonly local: MemoryRegion;
+  private readonly local: BarMemory;
   private readonly registers = new Uint8Array(REGISTER_BYTES);
   private running: Process<void> | undefined;
 
-  constructor(kernel: Kernel<SimRecords>, bus: DmaBus, local: MemoryRegion, offset: number) {
+  constructor(kernel: Kernel<SimRecords>, bus: DmaBus, local: BarMemory, offset: number) {
     this.kernel = kernel;
     this.bus = bus;
     this.local = local;

@@ -7,7 +7,7 @@ import { LocalError } from '../protocols/codec/refusal.ts';
 import { RangeAttributes } from '../protocols/tdisp/index.ts';
 import type { MmioFact } from '../protocols/tdisp/report.ts';
 import type { Kernel } from '../sim/kernel/index.ts';
-import { BarSpace, MemoryRegion } from './bar-space.ts';
+import { BarMemory, BarSpace } from './bar-space.ts';
 import { MSIX_ENTRY_BYTES, MsixCapability } from './caps/msix.ts';
 import { PcieCapability, PortTypes } from './caps/pcie.ts';
 import { PowerManagementCapability } from './caps/power-management.ts';
@@ -51,10 +51,10 @@ export class PciFunction {
   readonly msix: MsixCapability;
   readonly engine: DmaEngine;
   /** device memory that the engine copies to and from */
-  readonly local: MemoryRegion;
+  readonly local: BarMemory;
   readonly spaces: ReadonlyMap<number, BarSpace>;
-  private readonly msixTable: MemoryRegion;
-  private readonly status: MemoryRegion;
+  private readonly msixTable: BarMemory;
+  private readonly status: BarMemory;
   private readonly kernel: Kernel<SimRecords>;
 
   /** @throws LocalError if BAR 0 or BAR 2 is missing or too small for what stands behind it. */
@@ -67,10 +67,10 @@ export class PciFunction {
     if (sizeOf(0) < pba.offset + PAGE_SIZE || table.offset < 2 * PAGE_SIZE || plan.msix.bar !== 0)
       throw new LocalError('bars: BAR 0 must hold engine, status page, MSI-X table and PBA');
     if (sizeOf(2) === 0) throw new LocalError('bars: BAR 2, the device memory, is missing');
-    this.local = new MemoryRegion('memory', 0, sizeOf(2));
+    this.local = new BarMemory('memory', 0, sizeOf(2));
     this.engine = new DmaEngine(kernel, bus, this.local, 0);
-    this.status = new MemoryRegion('status', PAGE_SIZE, PAGE_SIZE);
-    this.msixTable = new MemoryRegion(
+    this.status = new BarMemory('status', PAGE_SIZE, PAGE_SIZE);
+    this.msixTable = new BarMemory(
       'msix-table',
       table.offset,
       plan.msix.vectors * MSIX_ENTRY_BYTES,

@@ -3,15 +3,7 @@
  * must come back the same way (PCIe Base 6.x clause 6.33.4).
  */
 
-import {
-  byteCount,
-  completionStatus,
-  hasData,
-  lowerAddress,
-  payloadSize,
-  requesterId,
-  tag,
-} from '../tlp/view.ts';
+import { byteCount, hasData, lowerAddress, payloadSize, requesterId, tag } from '../tlp/view.ts';
 
 export interface SentAs {
   /** undefined: without IDE */
@@ -23,7 +15,7 @@ const key = (tlp: Uint8Array): number => requesterId(tlp) * 1024 + tag(tlp);
 
 /** A split completion is the last one if it carries all bytes that were left. */
 function isLast(completion: Uint8Array): boolean {
-  if (!hasData(completion) || completionStatus(completion) !== 0) return true;
+  if (!hasData(completion)) return true;
   return byteCount(completion) <= payloadSize(completion) - (lowerAddress(completion) & 3);
 }
 

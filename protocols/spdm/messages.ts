@@ -6,6 +6,7 @@ import { type Decoded, RefusalCodes, refuse } from '../codec/refusal.ts';
 import type { Negotiated } from './algorithms.ts';
 import { capability, RequestCodes, ResponseCodes } from './codes.ts';
 import * as auth from './messages-auth.ts';
+import * as provisioning from './messages-provisioning.ts';
 import * as session from './messages-session.ts';
 import * as vca from './messages-vca.ts';
 
@@ -41,6 +42,14 @@ export const layouts = {
   [ResponseCodes.KEY_UPDATE_ACK]: session.keyUpdateAck,
   [RequestCodes.END_SESSION]: session.endSession,
   [ResponseCodes.END_SESSION_ACK]: session.endSessionAck,
+  [RequestCodes.GET_ENCAPSULATED_REQUEST]: provisioning.getEncapsulatedRequest,
+  [ResponseCodes.ENCAPSULATED_REQUEST]: provisioning.encapsulatedRequest,
+  [RequestCodes.DELIVER_ENCAPSULATED_RESPONSE]: provisioning.deliverEncapsulatedResponse,
+  [ResponseCodes.ENCAPSULATED_RESPONSE_ACK]: provisioning.encapsulatedResponseAck,
+  [RequestCodes.GET_CSR]: provisioning.getCsr,
+  [ResponseCodes.CSR]: provisioning.csr,
+  [RequestCodes.SET_CERTIFICATE]: provisioning.setCertificate,
+  [ResponseCodes.SET_CERTIFICATE_RSP]: provisioning.setCertificateRsp,
 } as const;
 export type KnownCode = keyof typeof layouts;
 export type MessageValue<C extends KnownCode> = ValueOf<(typeof layouts)[C]>;

@@ -1,6 +1,7 @@
 /** From CAPABILITIES and ALGORITHMS to what a connection agreed on (DSP0274 10.3, 10.4). */
 
 import { type PeerFault, peerFault } from '../codec/refusal.ts';
+import { type SignatureName, signatureAlgorithms } from '../crypto/algorithms.ts';
 import {
   AlgTypes,
   aeadBits,
@@ -71,6 +72,17 @@ export function negotiatedOf(offered: Offered, selected: AlgorithmsValue): Negot
     aead,
     opaqueFormat1: (selected.OtherParamsSelection & 2) !== 0,
   };
+}
+
+/** What the requester signs with (ReqBaseAsymAlg); size 0 if nothing was chosen. */
+export function requesterAsymOf(selected: AlgorithmsValue): {
+  readonly algorithm: SignatureName | undefined;
+  readonly signatureSize: number;
+} {
+  const name = nameOfBit(baseAsymBits, tableBits(selected.AlgStruct, AlgTypes.ReqBaseAsym));
+  if (name === undefined) return { algorithm: undefined, signatureSize: 0 };
+  const algorithm = Object.hasOwn(signatureAlgorithms, name) ? (name as SignatureName) : undefined;
+  return { algorithm, signatureSize: signatureSizes[name] };
 }
 
 /** A measurement summary hash is present if it was asked for and the responder measures. */

@@ -12,6 +12,8 @@ import { type MessageLog, SessionTranscript } from './transcript.ts';
 
 type Value<C extends number> = MessageValue<C & KnownCode>;
 
+const FINISH_SIGNED = 1;
+
 interface Session {
   readonly id: number;
   readonly transcript: SessionTranscript;
@@ -75,6 +77,11 @@ export class ObservedSessions {
       if (op !== KeyUpdateOps.VerifyNewKey) session.keys.update('request');
       if (op === KeyUpdateOps.UpdateAllKeys) session.keys.update('response');
     }
+  }
+
+  /** KEY_UPDATE that the responder asked for by an encapsulated request: its own direction. */
+  updateResponseKeys(sessionId: number | undefined): void {
+    this.of(sessionId)?.keys?.update('response');
   }
 
   onError(requestCode: number, sessionId: number | undefined): void {
@@ -179,9 +186,23 @@ export class ObservedSessions {
   private finish(session: Session, bytes: Uint8Array, what: string): void {
     const { hashSize } = this.observer.negotiated ?? { hashSize: 0 };
     const end = bytes.length - hashSize;
-    session.transcript.add(bytes.subarray(0, end));
+    if (bytes[1] === RequestCodes.FINISH && (bytes[2]! & FINISH_SIGNED) !== 0)
+      this.requesterSignature(session, bytes, end);
+    else session.transcript.add(bytes.subarray(0, end));
     this.checkHmac(session, 'request', what, bytes.subarray(end));
     session.transcript.add(bytes.subarray(end));
+  }
+
+  /** Mutual authentication: the requester's chain and its signature enter TH with FINISH. */
+  private requesterSignature(session: Session, bytes: Uint8Array, end: number): void {
+    const { encapsulation } = this.observer;
+    const size = encapsulation.facts()['requesterSignatureSize'] ?? 0;
+    const signature = bytes.subarray(end - size, end);
+    session.transcript.add(encapsulation.chainHash() ?? new Uint8Array(0));
+    session.transcript.add(bytes.subarray(0, end - size));
+    const transcript = session.transcript.bytes();
+    encapsulation.checkSignature('FINISH Signature', SigningContexts.FINISH, transcript, signature);
+    session.transcript.add(signature);
   }
 
   private finished(

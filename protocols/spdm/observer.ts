@@ -8,7 +8,8 @@ import { concat } from '../codec/bytes.ts';
 import { describe } from '../codec/describe.ts';
 import type { Facts } from '../codec/field.ts';
 import { isPeerFault, RefusalCodes, refuse } from '../codec/refusal.ts';
-import { type Negotiated, suiteOf } from './algorithms.ts';
+import type { SignatureName } from '../crypto/algorithms.ts';
+import { type Negotiated, type Suite, suiteOf } from './algorithms.ts';
 import {
   capability,
   codeNames,
@@ -24,7 +25,8 @@ import {
   layoutOf,
   type MessageValue,
 } from './messages.ts';
-import { negotiatedOf, summaryPresent } from './negotiate.ts';
+import { negotiatedOf, requesterAsymOf, summaryPresent } from './negotiate.ts';
+import { ObservedEncapsulation } from './observer-encapsulated.ts';
 import { ObservedSessions } from './observer-sessions.ts';
 import type {
   Check,
@@ -33,7 +35,7 @@ import type {
   VendorDescription,
 } from './observer-types.ts';
 import { recordSessionId } from './secured-message.ts';
-import { SigningContexts, verifyTranscript } from './signing.ts';
+import { type SigningContext, SigningContexts, verifyTranscript } from './signing.ts';
 import { ConnectionTranscript, l1l2, type MessageLog } from './transcript.ts';
 
 export type {
@@ -71,6 +73,7 @@ export class SpdmObserver {
   readonly options: ObserverOptions;
   readonly transcript = new ConnectionTranscript();
   readonly sessions: ObservedSessions;
+  readonly encapsulation: ObservedEncapsulation;
   negotiated: Negotiated | undefined;
   private flags = { version: 0x10, requesterFlags: 0, responderFlags: 0 };
   private readonly chains = new Map<number, Uint8Array>();
@@ -85,6 +88,7 @@ export class SpdmObserver {
   constructor(options: ObserverOptions) {
     this.options = options;
     this.sessions = new ObservedSessions(this);
+    this.encapsulation = new ObservedEncapsulation(this);
   }
 
   /** A message outside the record layer; zero bytes after it are padding. */
@@ -125,10 +129,20 @@ export class SpdmObserver {
     this.checks.push({ what, result, detail });
   }
 
+  /** The negotiated algorithms as far as they are ours to compute. */
+  suite(): Suite | undefined {
+    return this.negotiated && suiteOf(this.negotiated);
+  }
+
+  /** Facts of the connection, whoever sent the message. */
+  baseFacts(bytes: Uint8Array): Facts {
+    const known = connectionFacts(bytes[0] ?? 0x10, this.negotiated);
+    return { ...known, ...this.encapsulation.facts(), multiKey: this.multiKey ? 1 : 0 };
+  }
+
   /** Facts for the message in hand: what was asked decides what the answer holds. */
   private facts(bytes: Uint8Array): Facts {
-    const known = connectionFacts(bytes[0] ?? 0x10, this.negotiated);
-    const base = { ...known, multiKey: this.multiKey ? 1 : 0 };
+    const base = this.baseFacts(bytes);
     const asked = this.pending;
     if (asked === undefined || isRequest(bytes[1] ?? 0)) return base;
     const viaParam2 = asked.code === RequestCodes.CHALLENGE;
@@ -151,7 +165,7 @@ export class SpdmObserver {
     const fields = table === undefined ? [] : describe(table, exact, facts).fields;
     let vendor: VendorDescription | undefined;
     if (decoded.ok) {
-      vendor = this.vendor(code, decoded.value);
+      vendor = this.encapsulation.look(exact, sessionId) ?? this.vendor(code, decoded.value);
       if (isRequest(code)) this.request(code, exact, sessionId);
       else this.response(code, exact, decoded.value, sessionId);
     }
@@ -188,6 +202,7 @@ export class SpdmObserver {
     if (sessionId === undefined) this.transcript.onRequest(code, this.authenticated);
     if (code === RequestCodes.GET_VERSION) {
       this.sessions.clear();
+      this.encapsulation.clear();
       this.negotiated = undefined;
       this.authenticated = false;
       this.multiKey = false;
@@ -246,6 +261,8 @@ export class SpdmObserver {
       if (isPeerFault(negotiated)) this.note('ALGORITHMS', 'failed', negotiated.detail);
       else this.negotiated = negotiated;
       this.multiKey = isMultiKey(this.flags, request);
+      const requester = requesterAsymOf(value as Value<0x63>);
+      this.encapsulation.negotiated(requester.algorithm, requester.signatureSize);
     }
   }
 
@@ -277,7 +294,7 @@ export class SpdmObserver {
   /** Hash of the responder's chain in `slot`, out of its bytes or, failing these, out of DIGESTS. */
   chainHash(slot: number): Uint8Array | undefined {
     const chain = this.chains.get(slot);
-    const suite = this.negotiated && suiteOf(this.negotiated);
+    const suite = this.suite();
     if (chain !== undefined && suite !== undefined)
       return this.options.crypto.hash(suite.hash, chain);
     return this.digests.get(slot);
@@ -287,21 +304,34 @@ export class SpdmObserver {
   checkSignature(
     what: string,
     slot: number,
-    context: (typeof SigningContexts)[keyof typeof SigningContexts],
+    context: SigningContext,
+    transcript: Uint8Array,
+    signature: Uint8Array,
+  ): void {
+    const algorithm = this.suite()?.signature;
+    this.checkWith(what, this.chains.get(slot), algorithm, context, transcript, signature);
+  }
+
+  /** Checks a signature with the leaf key of a chain, which must be of the negotiated `algorithm`. */
+  checkWith(
+    what: string,
+    chain: Uint8Array | undefined,
+    algorithm: SignatureName | undefined,
+    context: SigningContext,
     transcript: Uint8Array,
     signature: Uint8Array,
   ): void {
     const { negotiated } = this;
-    const suite = negotiated && suiteOf(negotiated);
-    const chain = this.chains.get(slot);
-    if (negotiated === undefined || suite === undefined || chain === undefined)
-      return this.note(what, 'unverifiable', 'no certificate chain or unknown algorithm');
+    const hash = this.suite()?.hash;
+    if (negotiated === undefined || hash === undefined || algorithm === undefined)
+      return this.note(what, 'unverifiable', 'an algorithm nobody here computes');
+    if (chain === undefined || chain.length === 0)
+      return this.note(what, 'unverifiable', 'no certificate chain');
     const leaf = this.options.leafKey(chain, negotiated.hashSize);
-    if (leaf === undefined || leaf.algorithm !== suite.signature)
+    if (leaf?.algorithm !== algorithm)
       return this.note(what, 'unverifiable', 'the leaf certificate has no key of that algorithm');
-    const { crypto } = this.options;
-    const scope = { crypto, hash: suite.hash, version: negotiated.version };
-    const { algorithm, publicKey } = leaf;
+    const scope = { crypto: this.options.crypto, hash, version: negotiated.version };
+    const { publicKey } = leaf;
     const good = verifyTranscript(scope, algorithm, publicKey, context, transcript, signature);
     this.note(what, good ? 'verified' : 'failed', algorithm);
   }

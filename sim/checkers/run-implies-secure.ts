@@ -29,16 +29,23 @@ export class RunImpliesSecure extends BaseChecker {
     const { bus } = kernel;
     // What one event does at one instant is judged once time moves on: a cascade is not half done.
     bus.on('*', ({ time }) => this.settle(time));
-    bus.on('tdi', ({ data, time }) => {
-      this.states.set(data.functionId, data.to);
-      this.touch(time);
-    });
-    bus.on('tdi-locked', ({ data }) => this.locks.set(data.functionId, data));
+    bus.on('ide-seal', () => this.judge());
+    bus.on('tdi', ({ data, time }) =>
+      this.change(time, () => this.states.set(data.functionId, data.to)),
+    );
+    bus.on('tdi-locked', ({ data, time }) =>
+      this.change(time, () => this.locks.set(data.functionId, data)),
+    );
+    bus.on('session', ({ data, time }) =>
+      this.change(time, () => {
+        if (data.state === 'established') this.live.add(data.sessionId);
+        else this.live.delete(data.sessionId);
+      }),
+    );
     bus.on('ide-stream', ({ data, source, time }) => {
       if (source !== this.port) return;
-      this.streams.set(data.streamId, data.to);
+      this.change(time, () => this.streams.set(data.streamId, data.to));
       if (data.to === 'INSECURE_NO_KEYS') this.keyed.delete(data.streamId);
-      this.touch(time);
     });
     bus.on('ide-key', ({ data, source }) => {
       if (source !== this.port || data.event !== 'programmed') return;
@@ -46,15 +53,12 @@ export class RunImpliesSecure extends BaseChecker {
       sessions.add(data.sessionId ?? -1);
       this.keyed.set(data.streamId, sessions);
     });
-    bus.on('ide-seal', () => this.judge());
-    bus.on('session', ({ data, time }) => {
-      if (data.state === 'established') this.live.add(data.sessionId);
-      else this.live.delete(data.sessionId);
-      this.touch(time);
-    });
   }
 
-  private touch(time: number): void {
+  /** Judges what earlier instants left before this one changes it. */
+  private change(time: number, apply: () => void): void {
+    this.settle(time);
+    apply();
     this.dirtySince ??= time;
   }
 

@@ -24,7 +24,6 @@ function loadFile<S extends z.ZodType>(io: Io, path: string, schema: S): z.infer
 }
 
 export interface RunInput {
-  readonly path: string;
   readonly scenario: Scenario;
   readonly profile: DeviceProfile;
 }
@@ -39,5 +38,5 @@ export function readRunInput(io: Io, name: string): RunInput {
     ? join(dirname(path), wanted)
     : shippedFile(PROFILE_FOLDER, `${wanted}.yaml`);
   const profile = loadFile(io, profilePath, profileSchema);
-  return { path, scenario, profile };
+  return { scenario, profile };
 }

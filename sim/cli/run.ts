@@ -129,7 +129,7 @@ function printCapture(
 }
 
 function run(name: string, options: RunCommandOptions, io: Io): void {
-  const { path, scenario, profile } = readRunInput(io, name);
+  const { scenario, profile } = readRunInput(io, name);
   const silent = options.json === true || options.quiet === true;
   const lines: string[] = [];
   const narrator = new Narrator((line) => lines.push(line), io.colours);
@@ -160,7 +160,7 @@ function run(name: string, options: RunCommandOptions, io: Io): void {
     return;
   }
   if (!silent)
-    io.out(`${io.colours.bold(scenario.name)}  ${io.colours.dim(`${path}, seed ${seed}`)}\n`);
+    io.out(`${io.colours.bold(scenario.name)}  ${io.colours.dim(`${name}, seed ${seed}`)}\n`);
   if (!silent) io.out(`${lines.join('\n')}\n`);
   printEnd(summary, io);
   if (options.out !== undefined) printCapture(io, options.out, secrets, silent);

@@ -79,7 +79,9 @@ function blockLines(blocks: readonly MeasurementBlockValue[], paint: Colours): s
 function opaqueLines(opaque: readonly OpaqueElement[], paint: Colours): string[] {
   if (opaque.length === 0) return [];
   const width = Math.max(...opaque.map(({ name }) => name.length));
-  const rows = opaque.map(({ name, text }) => `  ${name.padEnd(width)} ${text === '' ? '-' : text}`);
+  const rows = opaque.map(
+    ({ name, text }) => `  ${name.padEnd(width)} ${text === '' ? '-' : text}`,
+  );
   return [paint.bold(`Opaque data (${opaque.length} elements)`), ...rows];
 }
 

@@ -119,6 +119,10 @@ export function load<S extends z.ZodType>(
     const message = `not YAML: ${(error as Error).message}`;
     return { ok: false, problems: [{ file, line: 0, path: '', message }] };
   }
+  if (plain === null || typeof plain !== 'object' || Array.isArray(plain)) {
+    const message = `expected a mapping of keys to values: ${keysAt(schema, [])?.join(', ')}`;
+    return { ok: false, problems: [{ file, line: 1, path: '', message }] };
+  }
   const parsed = schema.safeParse(plain);
   if (parsed.success) return { ok: true, value: parsed.data };
   const root = document.contents as Node | null;
@@ -131,8 +135,11 @@ export function load<S extends z.ZodType>(
   return { ok: false, problems };
 }
 
+/** zod's words for a key that is not there */
+const MISSING = /^Invalid input: expected (.*), received undefined$/;
+
 function problemMessage(issue: Issue, schema: z.ZodType): string {
-  if (issue.keys === undefined) return issue.message;
+  if (issue.keys === undefined) return issue.message.replace(MISSING, 'missing, expected $1');
   const allowed = keysAt(schema, issue.path);
   const hint = allowed === undefined ? '' : `; allowed here: ${allowed.join(', ')}`;
   return `unknown key${hint}`;

@@ -172,6 +172,14 @@ export const verbs = Object.keys(stepSchemas) as Verb[];
 export type StepOf<V extends Verb> = z.infer<(typeof stepSchemas)[V]>;
 export type Step = { [V in Verb]: { verb: V; how: StepOf<V> } }[Verb];
 
+/** Keys a verb's value may have. */
+function keysOf(verb: Verb): string[] {
+  type Def = { shape?: Record<string, unknown>; innerType?: { def: Def }; in?: { def: Def } };
+  let def: Def | undefined = (stepSchemas[verb] as unknown as { def: Def }).def;
+  while (def !== undefined && def.shape === undefined) def = (def.innerType ?? def.in)?.def;
+  return Object.keys(def?.shape ?? {});
+}
+
 /** `enumerate` alone, or `{ dma: { ... } }`. */
 const step = z.union([z.string(), z.record(z.string(), z.unknown())]).transform((raw, context) => {
   const entries: [string, unknown][] = typeof raw === 'string' ? [[raw, {}]] : Object.entries(raw);
@@ -183,8 +191,15 @@ const step = z.union([z.string(), z.record(z.string(), z.unknown())]).transform(
   }
   const parsed = stepSchemas[verb as Verb].safeParse(how);
   if (parsed.success) return { verb, how: parsed.data } as Step;
-  for (const issue of parsed.error.issues)
-    context.addIssue({ ...issue, path: [verb, ...issue.path] } as never);
+  for (const issue of parsed.error.issues) {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [];
+    const path = [verb, ...issue.path];
+    if (keys.length === 0) context.addIssue({ ...issue, path } as never);
+    for (const key of keys) {
+      const message = `unknown key; allowed here: ${keysOf(verb as Verb).join(', ') || 'none'}`;
+      context.addIssue({ code: 'custom', message, path: [...path, key] });
+    }
+  }
   return z.NEVER;
 });
 

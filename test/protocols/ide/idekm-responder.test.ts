@@ -185,6 +185,15 @@ test('the end of some other session changes nothing', () => {
   const pair = new Pair().secure();
   assert.equal(pair.epKm.sessionEnded(OTHER), []);
   assert.is(pair.ep.read(AT.STATUS), 2);
+  assert.is(send(pair, '000000', OTHER), SILENCE);
+});
+
+test('keys of two sessions are nobody’s, and the first session stays the owner', () => {
+  const pair = new Pair().configure().key(0, 1);
+  const at = { streamId: STREAM_ID, keySet: 1, direction: 'RX', subStream: 0 } as const;
+  assert.ok(pair.ep.programKey(at, endpointKeys(2).RX[0]!, OTHER).ok);
+  assert.is(pair.ep.keyedBySession(STREAM_ID), undefined);
+  assert.is(pair.ep.ownerSession, SESSION);
 });
 
 test('session end makes a Secure stream Insecure and names what was lost', () => {

@@ -65,7 +65,6 @@ test('a wrong IV, key or AAD byte does not open', () => {
   assert.throws(() => openByHand(turned, key, 1));
 });
 
-// AES-256-GCM, zero key, IV of zeros but the last byte, no text: tag cut to 96 bits.
 test('the reference is AES-256-GCM with the tag cut to 12 bytes', () => {
   const head = dmaRead(1);
   const iv = { hi: 0, lo: 1 };

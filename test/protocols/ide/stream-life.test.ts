@@ -1,12 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { toHex } from '../../../protocols/codec/bytes.ts';
+import { nodeProvider } from '../../../protocols/crypto/node.ts';
 import {
   goStream,
   keyStream,
   partnerKeys,
   type Received,
+  referenceSealers,
+  type SealerFactory,
   type StreamStateEffect,
+  setGo,
   stopStream,
 } from '../../../protocols/ide/index.ts';
 import {
@@ -57,6 +61,33 @@ test('IDE_Sync keeps thousands of posted writes in step', () => {
   assert.equal([rp.streams[0]!.prReceived.npr, rp.streams[0]!.prReceived.cpl], [238, 238]);
   pass(ep, rp, dmaRead(1), T1);
   assert.equal([rp.streams[0]!.prReceived.npr, rp.streams[0]!.prReceived.cpl], [0, 238]);
+});
+
+test('either counter makes an IDE_Sync due', () => {
+  for (const how of ['NPR', 'CPL'] as const) {
+    const { rp, ep } = new Pair().secure();
+    let syncs = 0;
+    for (let i = 0; i < 300; i++) {
+      if (i === 100 && how === 'NPR') {
+        const answer = reply(mmioRead(1), 4, EP_ID);
+        pass(ep, rp, answer, { tee: true, replyTo: on(true) });
+      }
+      if (i === 100 && how === 'CPL') pass(ep, rp, dmaRead(1), T1);
+      syncs += pass(ep, rp, dmaWrite(4), T1).sent.tlps.length - 1;
+    }
+    assert.is(syncs, 1);
+  }
+});
+
+test('an IDE_Sync that would take the last invocation field is not begun', () => {
+  const { ep } = new Pair().secure();
+  for (let i = 0; i < 254; i++) ep.transmit(dmaWrite(4), T1);
+  const { counter } = ep.streams[0]!.keys.channel('TX', 0).slot(0)!;
+  counter.hi = 0xffffffff;
+  counter.lo = 0xffffffff;
+  assert.equal(ep.transmit(dmaWrite(4), T1).tlps, []);
+  assert.not(counter.exhausted);
+  assert.equal([ep.streams[0]!.prSent.npr, ep.streams[0]!.prSent.cpl], [254, 254]);
 });
 
 test('IDE_Sync goes to the partner and counts itself', () => {
@@ -137,6 +168,30 @@ test('a refresh in the wrong order ends in a named failure', () => {
   assert.is(got.code, 'KEY_SET_NOT_VALID');
 });
 
+test('K_SET_GO again, for the running or the waiting set, changes nothing', () => {
+  const pair = new Pair().secure(1);
+  pass(pair.ep, pair.rp, dmaWrite(), T1);
+  pair.key(1, 20).go(1).go(0).go(1).go(0);
+  assert.is(pass(pair.ep, pair.rp, dmaWrite(), T1).last.k, 1);
+  // PR has left set 0; the others have not, and may be started once more.
+  const at = {
+    portIndex: 0,
+    streamId: STREAM_ID,
+    keySet: 0,
+    direction: 'TX',
+    subStream: 1,
+  } as const;
+  run(setGo(at), pair.epKm);
+  assert.is(pass(pair.ep, pair.rp, dmaRead(1), T1).last.k, 1);
+});
+
+test('of two started sets the newer can be stopped again', () => {
+  const pair = new Pair().configure().key(0, 1).go(0).key(1, 20).go(1);
+  for (const km of [pair.epKm, pair.rpKm]) run(stopStream({ ...target, keySet: 1 }), km);
+  pair.enable();
+  assert.is(pass(pair.ep, pair.rp, dmaWrite(), T1).last.k, 0);
+});
+
 test('the old set is refused after the first TLP of the new one', () => {
   const pair = new Pair().secure(1);
   const old = wire(pair.ep.transmit(dmaWrite(), T1));
@@ -165,6 +220,63 @@ test('stop and start again with new keys: nothing of the old life is accepted', 
   assert.is(refused(pair.rp.receive(stale)).code, 'MAC_FAILED');
 });
 
+test('a second life begins with fresh counters and says so', () => {
+  const pair = new Pair().secure(1);
+  for (let i = 0; i < 5; i++) pass(pair.ep, pair.rp, dmaWrite(), T1);
+  for (const port of [pair.ep, pair.rp]) port.write(AT.CONTROL, port.read(AT.CONTROL) & ~1);
+  pair.key(0, 30).go(0).enable();
+  assert.is(pair.rp.receive(dmaWrite()).kind, 'plain', 'nothing protected seen yet');
+  const { sent } = pass(pair.ep, pair.rp, dmaRead(1), T1);
+  assert.is(sent.tlps[0]![1], 0);
+  const first = pass(pair.ep, pair.rp, dmaWrite(), T1);
+  assert.equal(
+    [...first.sent.effects, ...first.last.effects].map((e) => e.type),
+    ['ide-key-switched', 'ide-key-switched'],
+  );
+});
+
+test('clearing Enable with a new Stream ID takes keys programmed after a failure along', () => {
+  const pair = new Pair().secure();
+  for (const port of [pair.ep, pair.rp]) port.write(AT.ADDRESS, 0xff00);
+  pair.key(0, 9);
+  assert.ok(pair.ep.streams[0]!.keys.any);
+  pair.ep.write(AT.CONTROL, control({ StreamId: STREAM_ID + 1 }));
+  assert.is(pair.ep.streams[0]!.state, 'INSECURE_NO_KEYS');
+  assert.not(pair.ep.streams[0]!.keys.any);
+});
+
+test('every key ever given to a port is destroyed in the end', () => {
+  const reference = referenceSealers(nodeProvider);
+  let living = 0;
+  const sealers: SealerFactory = (key) => {
+    const sealer = reference(key);
+    living++;
+    let disposed = false;
+    const dispose = () => {
+      assert.not(disposed, 'destroyed twice');
+      disposed = true;
+      living--;
+      sealer.dispose();
+    };
+    return { ...sealer, dispose };
+  };
+  const pair = new Pair({ sealers }).secure(1);
+  assert.is(living, 12);
+  pair.key(1, 20);
+  assert.is(living, 24);
+  pair.key(1, 30).go(1);
+  assert.is(living, 24);
+  pass(pair.ep, pair.rp, dmaWrite(), T1);
+  assert.is(living, 22);
+  pair.rp.write(AT.RID1, 0);
+  assert.is(living, 11);
+  pair.ep.write(AT.CONTROL, pair.ep.read(AT.CONTROL) & ~1);
+  assert.is(living, 1, 'for the last completion');
+  const options = { tee: false, replyTo: on(false) };
+  assert.is(pair.ep.transmit(unsupported(config(1), EP_ID), options).kind, 'ide');
+  assert.is(living, 0);
+});
+
 test('Enable at the device first: plain completion, then IDE; the host follows', () => {
   const pair = new Pair().configure().key(0, 1).go(0);
   pair.ep.write(AT.CONTROL, pair.ep.read(AT.CONTROL) | 1);
@@ -184,6 +296,8 @@ test('the completion of the write that cleared Enable is the last IDE TLP', () =
     pass(pair.rp, pair.ep, request, T0);
     pair.ep.write(AT.CONTROL, pair.ep.read(AT.CONTROL) & cleared);
     assert.is(pair.ep.streams[0]!.keys.any, false);
+    const other = { tee: false, replyTo: { streamId: STREAM_ID + 1, tee: false } };
+    assert.is(pair.ep.transmit(unsupported(request, EP_ID), other).kind, 'blocked');
     const options = { tee: false, replyTo: on(false) };
     const sent = pair.ep.transmit(unsupported(request, EP_ID), options);
     assert.is(sent.kind, 'ide');

@@ -3,10 +3,24 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CheckFailedEffect, PR_RECEIVED_COUNTER_MAX } from '../../../protocols/ide/index.ts';
+import {
+  type CheckFailedEffect,
+  ideSync,
+  PR_RECEIVED_COUNTER_MAX,
+} from '../../../protocols/ide/index.ts';
 import { writeIdePrefix } from '../../../protocols/tlp/ide-prefix.ts';
 import { payloadOffset } from '../../../protocols/tlp/view.ts';
-import { AT, accepted, EP_ID, endpointKeys, Pair, refused, STREAM_ID, wire } from './pair.ts';
+import {
+  AT,
+  accepted,
+  EP_ID,
+  endpointKeys,
+  Pair,
+  RP_ID,
+  refused,
+  STREAM_ID,
+  wire,
+} from './pair.ts';
 import {
   config,
   dmaRead,
@@ -17,9 +31,7 @@ import {
   pass,
   reply,
   routed,
-  T0,
   T1,
-  unsupported,
 } from './traffic.ts';
 
 const test = suite('ide tamper');
@@ -183,6 +195,12 @@ test('a dropped IDE_Sync and a dropped posted write before it are noticed', () =
   assert.is(refused(rp.receive(write!)).code, 'MAC_FAILED');
 });
 
+test('a receiver out of invocation fields refuses by name', () => {
+  const { rp, ep } = new Pair().secure();
+  rp.streams[0]!.keys.channel('RX', 0).slot(0)!.counter.exhausted = true;
+  assert.is(refused(rp.receive(wire(ep.transmit(dmaWrite(), T1)))).code, 'INVOCATION_EXHAUSTED');
+});
+
 test('PR counters past their width are an IDE Check Failed', () => {
   const { rp, ep } = new Pair().secure();
   rp.streams[0]!.prReceived.cpl = PR_RECEIVED_COUNTER_MAX;
@@ -199,6 +217,12 @@ function forged(pair: Pair, tlp: Uint8Array, subStream: number, change: (t: Uint
   const slot = pair.rp.streams[0]!.keys.channel('TX', (subStream % 3) as 0 | 1 | 2).slot(0)!;
   return slot.sealer.seal((subStream % 3) as 0, slot.counter, bytes, payloadOffset(bytes));
 }
+
+const syncOf = (StreamID: number) =>
+  ideSync(
+    { requesterId: RP_ID, destinationId: EP_ID, tc: 0 },
+    { StreamID, PR_Sent_NPR: 1, PR_Sent_CPL: 1 },
+  );
 
 // A partner with the right keys that breaks the rules.
 const rules: readonly [string, Uint8Array, number, (t: Uint8Array) => void, string][] = [
@@ -245,6 +269,8 @@ const rules: readonly [string, Uint8Array, number, (t: Uint8Array) => void, stri
     },
     'MALFORMED_TLP',
   ],
+  ['IDE_Sync naming another stream', syncOf(STREAM_ID + 1), 0, () => {}, 'BAD_IDE_MESSAGE'],
+  ['IDE_Sync as it should be', syncOf(STREAM_ID), 0, () => {}, 'consumed'],
   [
     'NPR claims a PR',
     mmioRead(1),
@@ -260,11 +286,13 @@ for (const [name, tlp, subStream, change, outcome] of rules)
     const pair = new Pair().secure();
     const got = pair.ep.receive(forged(pair, tlp, subStream, change));
     assert.is(got.kind === 'refused' ? got.code : got.kind, outcome);
-    assert.is(pair.ep.read(AT.STATUS), outcome === 'ide' ? 2 : 0);
+    assert.is(pair.ep.read(AT.STATUS), ['ide', 'consumed'].includes(outcome) ? 2 : 0);
   });
 
-test('prefix out of place', () => {
+test('prefix out of place or cut short', () => {
   const { rp, ep } = new Pair().secure();
+  for (const short of [[0x92], [0x92, 0, STREAM_ID]])
+    assert.is(refused(ep.receive(Uint8Array.from(short))).code, 'MALFORMED_TLP');
   const bytes = wire(rp.transmit(mmioWrite(), T1));
   const pasid = [0x91, 0, 0, 1];
   assert.is(refused(ep.receive(Uint8Array.of(...pasid, ...bytes))).code, 'MALFORMED_TLP');
@@ -272,56 +300,6 @@ test('prefix out of place', () => {
   assert.is(refused(ep.receive(noMac)).code, 'MISPLACED_IDE_PREFIX');
   const twice = Uint8Array.of(...bytes.subarray(0, 4), ...bytes);
   assert.is(refused(ep.receive(twice)).code, 'MALFORMED_TLP');
-});
-
-test('plaintext at the root port: dropped once the sub-stream has been seen protected', () => {
-  const { rp, ep } = new Pair().secure();
-  assert.is(rp.receive(dmaWrite()).kind, 'plain');
-  pass(ep, rp, dmaWrite(), T1);
-  const got = refused(rp.receive(dmaWrite()));
-  assert.is(got.code, 'PLAINTEXT_ON_SECURE_STREAM');
-  assert.is(got.effects[0]!.type, 'ide-plaintext-dropped');
-  assert.is(rp.receive(dmaRead(1)).kind, 'plain', 'no NPR seen yet');
-  pass(ep, rp, dmaRead(2), T1);
-  assert.is(refused(rp.receive(dmaRead(1))).code, 'PLAINTEXT_ON_SECURE_STREAM');
-  assert.is(rp.receive(routed(4)).kind, 'plain', 'a local message was never the stream’s');
-  const stranger = dmaWrite();
-  stranger[4] = 0x77;
-  assert.is(rp.receive(stranger).kind, 'plain', 'another requester');
-  assert.is(rp.read(AT.STATUS), 2, 'a drop is no failed check');
-});
-
-test('plaintext at an endpoint: requests are the TDI’s to judge, completions are not', () => {
-  const { rp, ep } = new Pair().secure();
-  pass(rp, ep, mmioWrite(), T1);
-  assert.is(ep.receive(mmioWrite()).kind, 'plain');
-  const request = dmaRead(1);
-  pass(ep, rp, request, T1);
-  assert.is(refused(ep.receive(reply(request, 64))).code, 'COMPLETION_MISMATCH');
-  assert.is(refused(ep.receive(unsupported(request))).code, 'STREAM_NOT_SECURE');
-  assert.is(
-    ep.receive(unsupported(dmaRead(9))).kind,
-    'plain',
-    'nobody asked: not for IDE to judge',
-  );
-});
-
-test('the plaintext policy can be chosen', () => {
-  const strict = new Pair({ plaintext: 'refuse' }).secure();
-  pass(strict.rp, strict.ep, mmioWrite(), T1);
-  assert.is(refused(strict.ep.receive(mmioWrite())).code, 'PLAINTEXT_ON_SECURE_STREAM');
-  const open = new Pair({ plaintext: 'deliver' }).secure();
-  pass(open.ep, open.rp, dmaWrite(), T1);
-  assert.is(open.rp.receive(dmaWrite()).kind, 'plain');
-});
-
-test('an IDE_Sync without IDE is dropped and moves no counter', () => {
-  const { rp, ep } = new Pair().secure();
-  const sync = Uint8Array.from(Buffer.from('32000000010000540008002100000101', 'hex'));
-  const before = rp.streams[0]!.prReceived.npr;
-  assert.is(refused(rp.receive(sync)).code, 'PLAINTEXT_IDE_SYNC');
-  assert.is(rp.streams[0]!.prReceived.npr, before);
-  pass(ep, rp, dmaWrite(), T0);
 });
 
 test('random bytes and random damage never throw, and nothing forged gets through', () => {

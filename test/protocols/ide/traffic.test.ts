@@ -4,6 +4,7 @@ import { toHex } from '../../../protocols/codec/bytes.ts';
 import { nobleProvider } from '../../../protocols/crypto/noble.ts';
 import { nodeProvider } from '../../../protocols/crypto/node.ts';
 import type { IdePort, IdePortOptions, TransmitOptions } from '../../../protocols/ide/index.ts';
+import { completion } from '../../../protocols/tlp/complete.ts';
 import { encodePasidPrefix } from '../../../protocols/tlp/ide-prefix.ts';
 import {
   AT,
@@ -140,6 +141,7 @@ const ways: readonly ['rp' | 'ep', string, Uint8Array, boolean, string][] = [
   ['rp', 'CfgRd0', config(0), false, 'plain'],
   ['rp', 'CfgRd0, T=1', config(0), true, 'NO_SECURE_STREAM'],
   ['rp', 'CfgRd1 without config enable', config(1), false, 'plain'],
+  ['ep', 'configuration, whatever the default stream', config(1), false, 'plain'],
   ['ep', 'memory by the default stream', dmaWrite(), true, 'ide'],
   ['ep', 'memory by the default stream, T=0', dmaWrite(), false, 'ide'],
   ['ep', 'message by ID to the root port', vendorMessage(EP_ID, RP_ID), false, 'ide'],
@@ -234,6 +236,15 @@ for (const [name, setup] of insecure)
     assert.is(pair.ep.transmit(dmaWrite(), T1).tlps.length, 0);
   });
 
+test('held back after a failure even with fresh keys started', () => {
+  const pair = new Pair().secure();
+  for (const port of [pair.ep, pair.rp]) port.write(AT.ADDRESS, 0);
+  for (const port of [pair.ep, pair.rp]) port.write(AT.RID1, 0);
+  pair.key(0, 9).go(0);
+  assert.is(pair.ep.transmit(dmaWrite(), T1).kind, 'blocked');
+  assert.is(pair.ep.transmit(dmaWrite(), T0).kind, 'blocked');
+});
+
 test('disabled: T=0 goes without IDE, T=1 not at all', () => {
   const pair = new Pair().configure().key(0, 1).go(0);
   assert.is(pair.ep.transmit(dmaWrite(), T0).kind, 'plain');
@@ -284,6 +295,29 @@ for (const [name, options, code] of mismatches)
       assert.is(refused(rp.receive(wire(ep.transmit(answer, options)))).code, code);
       assert.is(rp.read(AT.STATUS), 0);
     });
+
+test('completions without IDE free their tag too, and a reset forgets all requests', () => {
+  const { rp } = new Pair().secure();
+  const answer = reply(config(0), 4, EP_ID);
+  rp.transmit(config(0), T0);
+  assert.is(rp.outstanding.of(answer)?.streamId, undefined);
+  rp.receive(answer);
+  assert.is(rp.outstanding.of(answer), undefined);
+  rp.transmit(config(0), T0);
+  rp.reset();
+  assert.is(rp.outstanding.of(answer), undefined);
+});
+
+test('bytes in front of the first one asked for do not count as delivered', () => {
+  const { ep } = new Pair().secure();
+  ep.transmit(dmaRead(1), T0);
+  const facts = { completerId: RP_ID, requesterId: EP_ID, tag: 1, lowerAddress: 3 };
+  const first = completion({ ...facts, byteCount: 2, data: data(1) });
+  ep.outstanding.completed(first);
+  assert.ok(ep.outstanding.of(first));
+  ep.outstanding.completed(completion({ ...facts, lowerAddress: 4, byteCount: 1, data: data(1) }));
+  assert.is(ep.outstanding.of(first), undefined);
+});
 
 test('an IDE completion to a request sent without IDE is an IDE Check Failed', () => {
   const { rp, ep } = new Pair().secure();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { concat, fromHex } from '../../../protocols/codec/bytes.ts';
+import { concat, equal, fromHex } from '../../../protocols/codec/bytes.ts';
 import { mutations } from '../../../protocols/codec/mutate.ts';
 import { type Evidence, verifyEvidence } from '../../../protocols/spdm/evidence.ts';
 import { firmwareIds } from '../../../protocols/spdm/evidence-fwid.ts';
@@ -128,7 +128,7 @@ test('every byte of messages, VCA, nonce and certificates counts', () => {
   for (let at = 0; at < NONCE.length; at++)
     assert.is(reasons({ ...evidence, nonce: flipped(NONCE, at) }), 'NONCE');
   for (const [i, der] of evidence.certificates.entries())
-    for (let at = 0; at < der.length; at += 7) {
+    for (let at = 0; at < der.length; at += 17) {
       const certificates = evidence.certificates.with(i, flipped(der, at, 1 << (at % 8)));
       assert.is.not(reasons({ ...evidence, certificates }), 'ok', `${i} ${at}`);
     }
@@ -150,6 +150,8 @@ test('no bytes make it throw', () => {
   let count = 0;
   for (const { name, bytes: wrong } of mutations(measurements, response, facts)) {
     const messages = concat(evidence.messages.subarray(0, 37), wrong);
+    // A field that is zero already stays as it is.
+    if (equal(messages, evidence.messages)) continue;
     assert.is.not(reasons({ ...evidence, messages }), 'ok', name);
     count++;
   }
@@ -228,7 +230,7 @@ real('nvswitch.json: any byte changed is refused with its reason', () => {
   const RESPONSE_HEADER_END = 37 + 8;
   const SIGNATURE = messages.length - 96;
   for (let at = 0; at < messages.length; at++) {
-    if (at >= RESPONSE_HEADER_END && at < SIGNATURE && at % 9 !== 0) continue;
+    if (at >= RESPONSE_HEADER_END && at < SIGNATURE && at % 19 !== 0) continue;
     const changed = reasons({ ...nvSwitch!, messages: flipped(messages, at, 1 << (at % 8)) });
     assert.match(changed, /SIGNATURE|LAYOUT/, `byte ${at}`);
     if (at >= 4 && at < 36) assert.is(changed, 'SIGNATURE,NONCE');
@@ -237,7 +239,7 @@ real('nvswitch.json: any byte changed is refused with its reason', () => {
   for (let at = 0; at < nonce.length; at++)
     assert.is(reasons({ ...nvSwitch!, nonce: flipped(nonce, at) }), 'NONCE');
   for (const [i, der] of certificates.entries())
-    for (let at = 0; at < der.length; at += 11) {
+    for (let at = 0; at < der.length; at += 29) {
       const changed = certificates.with(i, flipped(der, at, 1 << (at % 8)));
       assert.match(reasons({ ...nvSwitch!, certificates: changed }), /CHAIN_/, `${i}:${at}`);
     }
@@ -245,8 +247,8 @@ real('nvswitch.json: any byte changed is refused with its reason', () => {
 
 const gpu = recorded('h100-gpu.json');
 (gpu === undefined ? test.skip : test)('a firmware id not certified is refused', () => {
-  const others = nvSwitch?.certificates ?? [];
-  assert.match(reasons({ ...gpu!, certificates: others }), /SIGNATURE.*FWID|SIGNATURE/);
+  const others = nvSwitch!.certificates;
+  assert.is(reasons({ ...gpu!, certificates: others }), 'SIGNATURE,FWID');
 });
 
 test.run();
