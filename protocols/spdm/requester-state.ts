@@ -10,7 +10,7 @@ import { type PeerFault, peerFault, refusalText } from '../codec/refusal.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Work } from '../engine.ts';
 import type { Negotiated } from './algorithms.ts';
-import { errorNames, ResponseCodes } from './codes.ts';
+import { ErrorCodes, errorNames, RequestCodes, ResponseCodes } from './codes.ts';
 import {
   connectionFacts,
   decodeMessage,
@@ -21,7 +21,7 @@ import {
 import type { LeafKey } from './observer.ts';
 import type { Packet } from './responder.ts';
 import type { SupportedAlgorithms } from './responder-state.ts';
-import type { RecordBinding } from './secured-message.ts';
+import { fromApplicationData, type RecordBinding, toApplicationData } from './secured-message.ts';
 import type { SessionKeys } from './session-keys.ts';
 import { ConnectionTranscript, type SessionTranscript } from './transcript.ts';
 
@@ -99,19 +99,36 @@ function* sendBytes(
   const secured = session !== undefined;
   if (secured) state.work.push({ op: 'aead-seal', bytes: clear.length });
   const sealed = secured ? { seal: session.keys.nextSeal('request') } : {};
-  const bytes = secured ? session.keys.seal('request', session.id, clear) : clear;
+  const { binding } = state.config;
+  const bytes = secured
+    ? session.keys.seal('request', session.id, toApplicationData(binding, clear))
+    : clear;
   const work = state.work;
   state.work = [];
   const incoming = yield { secured, bytes, ...sealed, clear, sessionId: session?.id, work };
-  if (!incoming.secured) return incoming.bytes;
+  if (!incoming.secured) return plainAnswer(state, session, incoming.bytes);
   if (session === undefined)
     return peerFault('UNEXPECTED_RECORD', 'a secured record answers a plain request');
   state.work.push({ op: 'aead-open', bytes: incoming.bytes.length });
-  const opened = session.keys.open('response', incoming.bytes);
+  const opened = fromApplicationData(binding, session.keys.open('response', incoming.bytes));
   if (opened.ok) return opened.value;
   // DSP0277: a record that does not open ends the session.
   state.sessions.delete(session.id);
   return peerFault('RECORD', `answer in session ${session.id}: ${refusalText(opened)}`);
+}
+
+/** Nobody vouches for a plain answer, so a request in a session takes none but ERROR that way. */
+function plainAnswer(
+  state: RequesterState,
+  session: RequesterSession | undefined,
+  answer: Uint8Array,
+): Uint8Array | PeerFault {
+  if (session === undefined) return answer;
+  if (answer[1] !== ResponseCodes.ERROR)
+    return peerFault('PLAIN_ANSWER', `a plain message answers in session ${session.id}`);
+  // With DecryptError the responder says that its end of the session is gone.
+  if (answer[2] === ErrorCodes.DecryptError) state.sessions.delete(session.id);
+  return answer;
 }
 
 /**
@@ -134,7 +151,7 @@ export function* transact<Q extends KnownCode, R extends KnownCode>(
   } as ValueOf<(typeof layouts)[Q]>;
   const request = encode(layouts[requestCode], message, facts);
   if (session === undefined) state.transcript.onRequest(requestCode, state.authenticated);
-  else if (requestCode !== 0xe0) session.transcript.l.clear();
+  else if (requestCode !== RequestCodes.GET_MEASUREMENTS) session.transcript.l.clear();
   const answer = yield* sendBytes(state, session, request);
   if (!(answer instanceof Uint8Array)) return answer;
   const fault = answerFault(state, answer, responseCode);

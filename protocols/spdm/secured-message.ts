@@ -20,8 +20,28 @@ export interface RecordBinding {
 export const doeBinding: RecordBinding = { name: 'PCI_DOE', sequenceBytes: 0 };
 export const mctpBinding: RecordBinding = { name: 'MCTP', sequenceBytes: 2 };
 
+/** On MCTP a sealed message keeps its message type byte in front (DSP0276). */
+const MCTP_SPDM = 0x05;
+
+/** An SPDM message as the application data of a record. */
+export function toApplicationData(binding: RecordBinding, message: Uint8Array): Uint8Array {
+  return binding.name === 'MCTP' ? concat(Uint8Array.of(MCTP_SPDM), message) : message;
+}
+
+/** The SPDM message in a record's application data; refused if it is another protocol's. */
+export function fromApplicationData(
+  binding: RecordBinding,
+  data: Decoded<Uint8Array>,
+): Decoded<Uint8Array> {
+  if (!data.ok || binding.name !== 'MCTP') return data;
+  if (data.value[0] !== MCTP_SPDM)
+    return refuse(RefusalCodes.UNKNOWN_CODE, 'MessageType', 0, `not SPDM: ${data.value[0]}`);
+  return { ok: true, value: data.value.subarray(1), size: data.size - 1 };
+}
+
 /** 2^53 records last longer than any run; past it the IV could no longer be told exactly. */
 const SEQUENCE_LIMIT = Number.MAX_SAFE_INTEGER;
+const LENGTH_MAX = 0xffff;
 
 export interface RecordDirection {
   readonly keys: TrafficKeys;
@@ -61,7 +81,7 @@ export function recordSessionId(record: Uint8Array): number | undefined {
 
 /**
  * Seals `message` as the next record of `direction`.
- * @throws LocalError past 2^53 records under one key.
+ * @throws LocalError past 2^53 records under one key, and on a message that Length cannot tell.
  */
 export function sealRecord(
   scope: RecordScope,
@@ -73,6 +93,8 @@ export function sealRecord(
     throw new LocalError('direction: sequence numbers are used up; update the keys');
   const { tagSize } = aeadAlgorithms[scope.aead];
   const text = scope.encrypted ? concat(le(message.length, 2), message) : message;
+  if (text.length + tagSize > LENGTH_MAX)
+    throw new LocalError(`message: ${message.length} bytes do not fit into one record`);
   const head = concat(
     le(sessionId, 4),
     le(direction.sequence, scope.binding.sequenceBytes),

@@ -125,7 +125,9 @@ function pick(facts: readonly Fact[], fields: readonly DescribedField[]): string
 
 /** The facts of one message, as `slot 0`, `blocks 8`. */
 export function keyFacts(message: DumpMessage): string[] {
-  const { name, fields, vendor } = message;
-  if (vendor !== undefined) return pick(vendorFacts, vendor.fields);
+  const { vendor } = message;
+  if (vendor !== undefined && vendor.protocol !== 'encapsulated')
+    return pick(vendorFacts, vendor.fields);
+  const { name, fields } = vendor ?? message;
   return Object.hasOwn(factsByName, name) ? pick(factsByName[name]!, fields) : [];
 }

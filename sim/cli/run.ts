@@ -82,23 +82,24 @@ function printEnd(summary: RunSummary, io: Io): void {
   line(dim(`seed ${summary.seed}, trace hash ${summary.traceHash}`));
 }
 
+/** How this program was called: from a checkout there is no `tdisp-sim` on the path. */
+const self = process.env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'tdisp-sim';
+
 function printNext(io: Io, out: string | undefined): void {
-  const { bold } = io.colours;
-  io.out(`\n${bold('What to try next')}\n`);
-  const folder = out ?? 'results';
   const lines = [
-    '  tdisp-sim run --seed 2                     other keys and nonces, another trace hash',
+    [`${self} run --seed 2`, 'other keys and nonces, another trace hash'],
     ...(out === undefined
-      ? [
-          '  tdisp-sim run --out results                keep trace.jsonl, doe.pcap and how to decode it',
-        ]
-      : [
-          `  tdisp-sim dump ${join(folder, 'doe.pcap')} --fields     every message, field by field`,
-        ]),
-    '  copy sim/scenario/library/default.yaml, change a latency, a step or a measurement, and',
-    '  tdisp-sim run my-scenario.yaml',
-  ];
-  io.out(`${lines.join('\n')}\n`);
+      ? [[`${self} run --out results`, 'keep the trace and a capture that dump and spdm_dump read']]
+      : []),
+    [
+      `${self} run my-scenario.yaml`,
+      'a copy of sim/scenario/library/default.yaml: change a latency,',
+    ],
+    ['', 'a step, an expectation, or tamper with a measurement'],
+  ] as const;
+  const width = Math.max(...lines.map(([command]) => command!.length)) + 3;
+  io.out(`\n${io.colours.bold('What to try next')}\n`);
+  for (const [command, what] of lines) io.out(`  ${command!.padEnd(width)}${what}\n`);
 }
 
 /** Says how to decode the capture, with the reference tool and with ours; kept beside it. */
@@ -110,22 +111,19 @@ function printCapture(
 ): void {
   const pcap = join(folder, 'doe.pcap');
   const keys = secrets.map(toHex);
-  const reference = [
-    'spdm_dump',
-    '-r',
-    pcap,
-    ...keys.flatMap((key) => ['--dhe_secret', key]),
-    '-a',
-    '-d',
+  const reference = keys.flatMap((key) => ['--dhe_secret', key]);
+  const ours = keys.flatMap((key) => ['--dhe-secret', key]);
+  const lines = [
+    ['spdm_dump', '-r', pcap, ...reference, '-a', '-d'].join(' '),
+    ['tdisp-sim', 'dump', pcap, ...ours].join(' '),
   ];
-  const ours = ['tdisp-sim', 'dump', pcap, ...keys.flatMap((key) => ['--dhe-secret', key])];
-  const text = `${reference.join(' ')}\n${ours.join(' ')}\n`;
-  writeFileSync(join(folder, 'decode.txt'), text);
+  writeFileSync(join(folder, 'decode.txt'), `${lines.join('\n')}\n`);
   if (quiet) return;
   io.out(
-    `\nkept in ${folder}: trace.jsonl (its SHA-256 is the trace hash), doe.pcap, summary.json, decode.txt\n`,
+    `\nKept in ${folder}: trace.jsonl (its SHA-256 is the trace hash), doe.pcap, summary.json, decode.txt.\n`,
   );
-  io.out(`decode the capture with\n  ${reference.join(' ')}\n`);
+  io.out('The capture is decoded, field by field, by either of\n');
+  for (const line of lines) io.out(`  ${line.replace(/^tdisp-sim/, self)}\n`);
 }
 
 function run(name: string, options: RunCommandOptions, io: Io): void {

