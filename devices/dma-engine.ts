@@ -25,6 +25,8 @@ export const DmaRegisters = {
 export const DmaCommands = { TO_DEVICE: 1, FROM_DEVICE: 2, INTERRUPT: 0x100 } as const;
 export const DmaStatus = { IDLE: 0, BUSY: 1, DONE: 2, FAILED: 3 } as const;
 const REGISTER_BYTES = 0x18;
+/** bytes of an address the engine can drive; the others must be 0 */
+const IOVA_BYTES = 6;
 
 /** What the engine may do on the fabric; the function behind it decides about T bits and states. */
 export interface DmaBus {
@@ -90,12 +92,13 @@ export class DmaEngine implements BarRegion {
   private start(): void {
     const at = (register: number, width: number) => readLE(this.registers, register, width);
     const command = at(DmaRegisters.DOORBELL, 4);
-    const iova = at(DmaRegisters.IOVA, 6);
+    const iova = at(DmaRegisters.IOVA, IOVA_BYTES);
     const length = at(DmaRegisters.LENGTH, 4);
     const local = at(DmaRegisters.LOCAL, 4);
+    const beyond = at(DmaRegisters.IOVA + IOVA_BYTES, 8 - IOVA_BYTES) !== 0;
     const write = (command & 3) === DmaCommands.FROM_DEVICE;
     const legal = (command & 3) === DmaCommands.TO_DEVICE || write;
-    if (!legal || local + length > this.local.size || length === 0) {
+    if (!legal || beyond || local + length > this.local.size || length === 0) {
       this.setStatus(DmaStatus.FAILED);
       return;
     }
@@ -119,6 +122,10 @@ export class DmaEngine implements BarRegion {
     this.emitStart({ functionId, write, tee, iova, length });
     const limit = write ? this.bus.maxPayload() : this.bus.maxReadRequest();
     for (const span of splitRequest(iova, length, limit)) {
+      // Each request asks anew: bus mastering or the TDI's state may have gone since the last.
+      const now = this.bus.permission();
+      if ('refused' in now) return this.end(DmaStatus.FAILED, now.refused);
+      if (now.tee !== tee) return this.end(DmaStatus.FAILED, 'the T bit changed meanwhile');
       const at = local + (span.address - iova);
       if (write) {
         const data = this.local.bytes.slice(at, at + span.length);
@@ -139,6 +146,8 @@ export class DmaEngine implements BarRegion {
   }
 
   private end(status: number, reason: string): void {
+    // A failure may have reset the engine before the copy itself hears of it.
+    if (this.running === undefined) return;
     this.running = undefined;
     this.setStatus(status);
     const { functionId } = this.bus;

@@ -70,6 +70,8 @@ export class Dsm {
   readonly tdisp: TdispResponder;
   readonly ideKm: IdekmResponder;
   private readonly kernel: Kernel<SimRecords>;
+  /** the DSM's first look at the object at hand */
+  private looking: EventHandle | undefined;
   private readonly watchdogs = new Map<number, EventHandle>();
 
   constructor(kernel: Kernel<SimRecords>, options: DsmOptions) {
@@ -108,13 +110,19 @@ export class Dsm {
     });
   }
 
-  /** What an access to the mailbox did: an object to answer is answered after its processing time. */
+  /**
+   * What an access to the mailbox did: an object to answer is answered after its processing time. One
+   * that an Abort or a reset takes back before the DSM has looked at it was never there.
+   */
   onMailbox(outcome: MailboxOutcome): void {
+    if (outcome.cancelled !== undefined) this.looking?.cancel();
     if (outcome.type !== 'object') return;
     const { object, ticket } = outcome;
     const { doeProcessingPs } = this.options;
     const secured = object.DataObjectType === DoeTypes.SECURED_CMA_SPDM;
-    this.kernel.schedule(doeProcessingPs, () => this.process(object.payload, secured, ticket));
+    this.looking = this.kernel.schedule(doeProcessingPs, () =>
+      this.process(object.payload, secured, ticket),
+    );
   }
 
   private process(bytes: Uint8Array, secured: boolean, ticket: number): void {

@@ -68,6 +68,15 @@ export class EndpointTdis implements TdispDevice {
   unbind(functionId: number): void {
     this.bindings.delete(functionId);
   }
+  /** Requester IDs changed, all at once: bindings go with their TDIs. */
+  renumber(moves: readonly (readonly [from: number, to: number])[]): void {
+    const before = new Map(this.bindings);
+    for (const [from] of moves) this.bindings.delete(from);
+    for (const [from, to] of moves) {
+      const binding = before.get(from);
+      if (binding !== undefined) this.bindings.set(to, binding);
+    }
+  }
 
   checkLock(functionId: number, request: LockRequest, sessionId: number): TdispVerdict {
     const stream = this.options.ide.streamInfo(request.defaultStreamId);

@@ -19,6 +19,7 @@ import {
   flowClass,
   hasData,
   payloadDw,
+  poisoned,
   registerNumber,
   splitCompletions,
   transferAddress,
@@ -68,7 +69,8 @@ export class Endpoint {
   private readonly options: EndpointOptions;
   /** bus and device number, captured from configuration writes */
   private busDevice = 0;
-  private epochs = 0;
+  /** state changes of each function's TDI */
+  private readonly epochs = new Map<number, number>();
 
   constructor(kernel: Kernel<SimRecords>, options: EndpointOptions) {
     this.kernel = kernel;
@@ -118,10 +120,9 @@ export class Endpoint {
       self: () => this.functions.find((each) => each.plan.number === number)!,
       requesterId: () => this.requesterId(number),
       state: () => this.dsm.tdisp.state(this.requesterId(number)),
-      epoch: () => this.epochs,
+      epoch: () => this.epochs.get(number) ?? 0,
       lockFlags: () => this.tdis.bindingOf(this.requesterId(number))?.flags ?? 0,
-      onFailure: () =>
-        this.dsm.apply(this.dsm.tdisp.event(this.requesterId(number), 'completion-error')),
+      onFailure: (event) => this.dsm.apply(this.dsm.tdisp.event(this.requesterId(number), event)),
     });
     const link = { generation, lanes: width };
     const multiFunction = this.options.functions.length > 1;
@@ -191,9 +192,10 @@ export class Endpoint {
 
   private moved(effect: TdiStateEffect): void {
     const { functionId, from, to, cause } = effect;
-    this.epochs++;
     this.kernel.bus.emit('tdi', this.dsm.options.name, { functionId, from, to, cause });
     const device = this.tdis.functionOf(functionId);
+    const number = device?.plan.number;
+    if (number !== undefined) this.epochs.set(number, (this.epochs.get(number) ?? 0) + 1);
     if (to === 'ERROR') device?.engine.reset('the TDI went to ERROR');
     if (to === 'CONFIG_UNLOCKED') {
       this.tdis.unbind(functionId);
@@ -203,8 +205,9 @@ export class Endpoint {
 
   private handle(request: Received): void {
     const type = typeOf(request.tlp);
-    if (type.startsWith('Cfg')) this.config(request);
-    else if (type.startsWith('MRd') || type.startsWith('MWr')) this.memory(request);
+    // Type 1 requests end at bridges, and locked reads at legacy endpoints (PCIe Base 6.x 7.3.3, 6.5).
+    if (type === 'CfgRd0' || type === 'CfgWr0') this.config(request);
+    else if (/^M(Rd|Wr)(32|64)$/.test(type)) this.memory(request);
     else if (flowClass(request.tlp) === FlowClasses.NON_POSTED)
       this.complete(request, 0, CompletionStatuses.UR);
   }
@@ -244,9 +247,11 @@ export class Endpoint {
       const { number } = each.plan;
       return [this.busDevice | number, busDevice | number] as const;
     });
+    // What that does to the TDIs is told under their old names, by which the device still knows them.
+    this.dsm.apply(this.dsm.tdisp.renumber(moves));
+    this.tdis.renumber(moves);
     this.busDevice = busDevice;
     this.ide.rid = busDevice;
-    this.dsm.apply(this.dsm.tdisp.renumber(moves));
   }
 
   private memory(request: Received): void {
@@ -266,6 +271,10 @@ export class Endpoint {
     const space = device.spaces.get(place.bar)!;
     const length = transferBytes(tlp);
     if (hasData(tlp)) {
+      if (poisoned(tlp)) {
+        this.poisonedWrite(device, tlp);
+        return;
+      }
       const skip = at % 4;
       space.write(place.offset, transferData(tlp), (i) => byteEnabled(tlp, i + skip));
       return;
@@ -275,6 +284,15 @@ export class Endpoint {
     const maxPayload = device.pcie.maxPayloadBytes;
     const parts = splitCompletions(tlp, { completerId, data, rcb: RCB, maxPayload });
     for (const part of parts) this.port.complete(request, part);
+  }
+
+  /** Data known to be wrong is not written; to a TDI that runs it is an error (PCIe Base 6.x 11.2.6). */
+  private poisonedWrite(device: PciFunction, tlp: Uint8Array): void {
+    const code = 'POISONED_TLP';
+    const reason = `poisoned write to function ${device.plan.number}`;
+    this.kernel.bus.emit('tlp-dropped', this.name, { code, reason, bytes: tlp });
+    const functionId = this.requesterId(device.plan.number);
+    this.dsm.apply(this.dsm.tdisp.event(functionId, 'poisoned-data'));
   }
 
   /** Undefined: let through; else why not. */

@@ -1,6 +1,6 @@
 /**
  * How a function's engine reaches the fabric: Bus Master Enable, the T bit its TDI's state allows, and
- * the rule that a TDI takes a completion only if it stayed in RUN since the request.
+ * the rule that a completion is taken only if the TDI's state stayed what it was since the request.
  */
 
 import { le } from '../protocols/codec/bytes.ts';
@@ -22,7 +22,7 @@ export interface FunctionBusOptions {
   readonly epoch: () => number;
   readonly lockFlags: () => number;
   /** a T=1 request of a running TDI failed */
-  readonly onFailure: () => void;
+  readonly onFailure: (event: 'completion-error' | 'poisoned-data') => void;
 }
 
 export class FunctionBus implements DmaBus {
@@ -66,15 +66,17 @@ export class FunctionBus implements DmaBus {
     const epoch = this.options.epoch();
     const build = (tag: number) => memoryRead({ requesterId, tag, address, length });
     const done = yield* this.options.port().request(build, tee);
-    if (tee && this.options.epoch() !== epoch) return { reason: 'the TDI left RUN meanwhile' };
+    // For T=0 as well: what was asked for before a lock must not land after it.
+    if (this.options.epoch() !== epoch) return { reason: 'the TDI changed its state meanwhile' };
     if (done.status === 'SC') return done.data;
-    if (tee) this.options.onFailure();
+    if (tee)
+      this.options.onFailure(done.status === 'poisoned' ? 'poisoned-data' : 'completion-error');
     return { reason: `read: ${done.status} (${done.reason})` };
   }
 
   interrupt(): void {
     const vector = this.options.self().vector(0);
-    if (vector === undefined) return;
+    if (vector === undefined || 'refused' in this.permission()) return;
     const locked = (this.options.lockFlags() & LockFlags.LOCK_MSIX) !== 0;
     const tee = locked && this.options.state() === 'RUN';
     const { address, data } = vector;

@@ -7,10 +7,10 @@ import { LocalError } from '../protocols/codec/refusal.ts';
 import { RangeAttributes } from '../protocols/tdisp/index.ts';
 import type { MmioFact } from '../protocols/tdisp/report.ts';
 import type { Kernel } from '../sim/kernel/index.ts';
-import { BarMemory, BarSpace } from './bar-space.ts';
+import { BarMemory, type BarRegion, BarSpace } from './bar-space.ts';
 import { MSIX_ENTRY_BYTES, MsixCapability } from './caps/msix.ts';
 import { PcieCapability, PortTypes } from './caps/pcie.ts';
-import { PowerManagementCapability } from './caps/power-management.ts';
+import { PowerManagementCapability, PowerStates } from './caps/power-management.ts';
 import { ConfigSpace } from './config-space.ts';
 import { type DmaBus, DmaEngine } from './dma-engine.ts';
 import type { SimRecords } from './records.ts';
@@ -41,6 +41,9 @@ export interface FunctionPlan {
 }
 
 const PAGE_SIZE = 4096;
+/** Pages the MSI-X table takes; the PBA has the page after them. */
+const tablePages = ({ msix }: FunctionPlan) =>
+  Math.ceil((msix.vectors * MSIX_ENTRY_BYTES) / PAGE_SIZE);
 const MSE = 'Command.MSE';
 const BME = 'Command.BME';
 
@@ -49,6 +52,7 @@ export class PciFunction {
   readonly config: ConfigSpace;
   readonly pcie: PcieCapability;
   readonly msix: MsixCapability;
+  readonly power = new PowerManagementCapability();
   readonly engine: DmaEngine;
   /** device memory that the engine copies to and from */
   readonly local: BarMemory;
@@ -57,13 +61,15 @@ export class PciFunction {
   private readonly status: BarMemory;
   private readonly kernel: Kernel<SimRecords>;
 
-  /** @throws LocalError if BAR 0 or BAR 2 is missing or too small for what stands behind it. */
+  /** @throws LocalError if BAR 0 or 2 is missing or too small for what stands behind it, or no whole pages. */
   constructor(kernel: Kernel<SimRecords>, plan: FunctionPlan, bus: DmaBus) {
     this.kernel = kernel;
     this.plan = plan;
     const sizeOf = (index: number) => plan.bars.find((bar) => bar.index === index)?.size ?? 0;
     const table = { bir: plan.msix.bar, offset: plan.msix.page * PAGE_SIZE };
-    const pba = { bir: plan.msix.bar, offset: table.offset + PAGE_SIZE };
+    const pba = { bir: plan.msix.bar, offset: table.offset + tablePages(plan) * PAGE_SIZE };
+    if (plan.bars.some(({ size }) => size % PAGE_SIZE !== 0))
+      throw new LocalError('bars: each must be whole 4 KiB pages, as a report counts them');
     if (sizeOf(0) < pba.offset + PAGE_SIZE || table.offset < 2 * PAGE_SIZE || plan.msix.bar !== 0)
       throw new LocalError('bars: BAR 0 must hold engine, status page, MSI-X table and PBA');
     if (sizeOf(2) === 0) throw new LocalError('bars: BAR 2, the device memory, is missing');
@@ -76,10 +82,10 @@ export class PciFunction {
       plan.msix.vectors * MSIX_ENTRY_BYTES,
     );
     const registers = [this.engine, this.status, this.msixTable];
-    this.spaces = new Map([
-      [0, new BarSpace(0, sizeOf(0), registers)],
-      [2, new BarSpace(2, sizeOf(2), [this.local])],
-    ]);
+    const behind: Readonly<Record<number, BarRegion[]>> = { 0: registers, 2: [this.local] };
+    this.spaces = new Map(
+      plan.bars.map(({ index, size }) => [index, new BarSpace(index, size, behind[index] ?? [])]),
+    );
     this.config = new ConfigSpace({
       type: 0,
       vendorId: plan.vendorId,
@@ -102,7 +108,7 @@ export class PciFunction {
       onFlr: plan.onFlr,
     });
     this.msix = new MsixCapability({ vectors: plan.msix.vectors, table, pba });
-    this.config.addCapability(new PowerManagementCapability());
+    this.config.addCapability(this.power);
     this.config.addCapability(this.pcie);
     this.config.addCapability(this.msix);
     this.refreshStatus();
@@ -115,10 +121,14 @@ export class PciFunction {
   }
 
   get memoryEnabled(): boolean {
-    return this.config.get(MSE) === 1;
+    return this.config.get(MSE) === 1 && this.awake;
   }
   get busMaster(): boolean {
-    return this.config.get(BME) === 1;
+    return this.config.get(BME) === 1 && this.awake;
+  }
+  /** In D3hot a function takes configuration requests alone (PCIe Base 6.x 5.3.1.4). */
+  private get awake(): boolean {
+    return this.power.powerState !== PowerStates.D3HOT;
   }
 
   /** Where `address` stands in a BAR that decodes now. */
@@ -158,12 +168,17 @@ export class PciFunction {
 
   private attributesOf(bar: number, page: number): number {
     const { msix } = this.plan;
-    if (bar === msix.bar && page === msix.page) return RangeAttributes.MSI_X_TABLE;
-    if (bar === msix.bar && page === msix.page + 1) return RangeAttributes.MSI_X_PBA;
+    const after = msix.page + tablePages(this.plan);
+    if (bar === msix.bar && page >= msix.page && page < after) return RangeAttributes.MSI_X_TABLE;
+    if (bar === msix.bar && page === after) return RangeAttributes.MSI_X_PBA;
     return this.isNonTee(bar, page * PAGE_SIZE) ? RangeAttributes.IS_NON_TEE_MEM : 0;
   }
 
-  /** Address and data of an unmasked MSI-X vector; undefined: no interrupt is to be sent. */
+  /**
+   * Address and data of an unmasked MSI-X vector; undefined: no interrupt is to be sent. The two low
+   * address bits are taken as 0, and an address beyond exact numbers as none: choices, as software must
+   * write neither.
+   */
   vector(number: number): { address: number; data: number } | undefined {
     if (!this.msix.enabled || this.msix.functionMask || number >= this.plan.msix.vectors)
       return undefined;
@@ -173,15 +188,18 @@ export class PciFunction {
       return ((d! << 24) | (c! << 16) | (b! << 8) | a!) >>> 0;
     };
     if ((dw(12) & 1) === 1) return undefined;
-    return { address: dw(4) * 2 ** 32 + dw(0), data: dw(8) };
+    const address = dw(4) * 2 ** 32 + (dw(0) - (dw(0) % 4));
+    return Number.isSafeInteger(address + 4) ? { address, data: dw(8) } : undefined;
   }
 
-  /** Everything a tenant may have left: device memory, engine registers, interrupt vectors. */
+  /** Everything a tenant may have left: device memory, registers, status page, interrupt vectors. */
   scrub(functionId: number): void {
     this.engine.reset('scrubbed');
     this.local.scrub();
     this.msixTable.scrub();
-    const bytes = this.local.size + this.msixTable.size;
+    this.status.scrub();
+    this.refreshStatus();
+    const bytes = this.local.size + this.msixTable.size + this.status.size;
     this.kernel.bus.emit('scrub', `function ${this.plan.number}`, { functionId, bytes });
   }
 }

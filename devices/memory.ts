@@ -69,16 +69,26 @@ export class HostMemory {
     return new Uint8Array(length).fill(ALL_ONES);
   }
 
-  /** The guest's CPU may touch its private and the shared regions. */
+  private guestMay(address: number, length: number): boolean {
+    const region = this.regionOf(address, length);
+    return region !== undefined && region.kind !== 'host';
+  }
+
+  /**
+   * The guest's CPU may touch its private and the shared regions.
+   * @throws LocalError elsewhere, as `guestWrite` does
+   */
   guestRead(address: number, length: number): Uint8Array {
-    const bytes = this.read('guest', true, address, length);
+    const bytes = this.guestMay(address, length)
+      ? this.read('guest', true, address, length)
+      : undefined;
     if (bytes === undefined)
-      throw new LocalError(`address: no memory at 0x${address.toString(16)}`);
+      throw new LocalError(`address: no memory of the guest's at 0x${address.toString(16)}`);
     return bytes;
   }
   guestWrite(address: number, data: Uint8Array): void {
-    if (!this.write('guest', true, address, data))
-      throw new LocalError(`address: no memory at 0x${address.toString(16)}`);
+    if (!this.guestMay(address, data.length) || !this.write('guest', true, address, data))
+      throw new LocalError(`address: no memory of the guest's at 0x${address.toString(16)}`);
   }
 
   /** Bytes as they are, leaving no trace: for checkers. */

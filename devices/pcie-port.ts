@@ -15,11 +15,22 @@ import {
   flowClass,
   lowerAddress,
   payload,
+  poisoned,
+  requesterId,
   returnsData,
   tag,
   transferBytes,
+  validate,
 } from '../protocols/tlp/index.ts';
-import { type Kernel, Resource, Signal, type Task, timeout } from '../sim/kernel/index.ts';
+import {
+  anyOf,
+  type EventHandle,
+  type Kernel,
+  Resource,
+  Signal,
+  type Task,
+  timeout,
+} from '../sim/kernel/index.ts';
 import type { SimRecords } from './records.ts';
 
 /** A TLP as it came in: in the clear, with what IDE said of it. */
@@ -32,12 +43,18 @@ export interface Received {
 
 export type Completed =
   | { readonly status: 'SC'; readonly data: Uint8Array }
-  | { readonly status: 'UR' | 'RRS' | 'CA' | 'timeout' | 'blocked'; readonly reason: string };
+  | {
+      readonly status: 'UR' | 'RRS' | 'CA' | 'poisoned' | 'timeout' | 'blocked';
+      readonly reason: string;
+    };
 
 interface Outstanding {
+  readonly requesterId: number;
   readonly signal: Signal<Completed>;
   readonly data: Uint8Array;
   filled: number;
+  /** whoever asked was cancelled: what comes until then is discarded, and frees the tag */
+  abandoned: EventHandle | undefined;
 }
 
 export interface PciePortOptions {
@@ -67,6 +84,8 @@ export class PciePort {
   private readonly outstanding = new Map<number, Outstanding>();
   private readonly freeTags: number[] = Array.from({ length: TAGS }, (_, i) => i);
   private readonly tagsLeft = new Resource(TAGS);
+  private tagsRetired = 0;
+  private readonly tagsGone = new Signal({ once: true });
   private departs = 0;
   private arrives = 0;
 
@@ -88,25 +107,53 @@ export class PciePort {
 
   /** Sends a non-posted request and waits for its completion, at most the completion timeout. */
   *request(build: (tag: number) => Uint8Array, tee: boolean): Task<Completed> {
-    yield* this.tagsLeft.acquire();
+    const granted = yield* anyOf(this.tagsLeft.acquire(), this.tagsGone.wait());
+    if (granted.index === 1)
+      return { status: 'blocked', reason: 'every tag is lost to a completion timeout' };
     const number = this.freeTags.shift()!;
     const tlp = build(number);
     const size = returnsData(tlp) ? transferBytes(tlp) : 0;
     const signal = new Signal<Completed>({ once: true });
-    const entry = { signal, data: new Uint8Array(size), filled: 0 };
+    const entry: Outstanding = {
+      ...{ requesterId: requesterId(tlp), signal },
+      ...{ data: new Uint8Array(size), filled: 0, abandoned: undefined },
+    };
     this.outstanding.set(number, entry);
     const sent = this.transmit(tlp, tee, undefined);
     if (!sent.sent) {
       this.release(number);
       return { status: 'blocked', reason: sent.reason };
     }
-    const result = yield* timeout(signal.wait(), this.options.completionTimeoutPs);
-    if (!result.timedOut) {
-      this.release(number);
-      return result.value;
+    let over = false;
+    try {
+      const result = yield* timeout(signal.wait(), this.options.completionTimeoutPs);
+      over = true;
+      if (!result.timedOut) {
+        this.release(number);
+        return result.value;
+      }
+      this.retire(number);
+      return { status: 'timeout', reason: 'completion timeout' };
+    } finally {
+      if (!over) this.abandon(number, entry);
     }
+  }
+
+  /** The process that asked is gone. The tag stays taken as long as a completion may come. */
+  private abandon(number: number, entry: Outstanding): void {
+    if (entry.signal.hasFired) {
+      this.release(number);
+      return;
+    }
+    const { completionTimeoutPs } = this.options;
+    entry.abandoned = this.kernel.schedule(completionTimeoutPs, () => this.retire(number));
+  }
+
+  /** No completion came: the tag is out of use, since a late one could meet its next request. */
+  private retire(number: number): void {
     this.outstanding.delete(number);
-    return { status: 'timeout', reason: 'completion timeout' };
+    this.tagsRetired++;
+    if (this.tagsRetired === TAGS) this.tagsGone.fire();
   }
 
   private release(number: number): void {
@@ -163,7 +210,10 @@ export class PciePort {
     }
     if (result.kind === 'consumed') return;
     const { tlp } = result;
-    const refusal = checkTlp(tlp);
+    // A completion's oddities are judged against its request; a request that crosses 4 KiB or has
+    // impossible byte enables would be another one to whoever looks at its address alone.
+    const completion = checkTlp(tlp) === undefined && flowClass(tlp) === FlowClasses.COMPLETION;
+    const refusal = completion ? undefined : validate(tlp);
     if (refusal !== undefined) {
       this.drop('MALFORMED_TLP', refusal.detail, tlp);
       return;
@@ -171,7 +221,7 @@ export class PciePort {
     const tee = result.kind === 'ide' && result.tee;
     const streamId = result.kind === 'ide' ? result.streamId : undefined;
     const received: Received = { tlp, tee, streamId };
-    if (flowClass(tlp) === FlowClasses.COMPLETION) this.completion(received);
+    if (completion) this.completion(received);
     else onRequest(received);
   }
 
@@ -181,15 +231,21 @@ export class PciePort {
 
   private completion(received: Received): void {
     const { tlp } = received;
-    const entry = this.outstanding.get(tag(tlp));
-    if (entry === undefined) {
-      this.drop('UNEXPECTED_COMPLETION', `no request of tag ${tag(tlp)} is outstanding`, tlp);
+    const number = tag(tlp);
+    const entry = this.outstanding.get(number);
+    // The transaction ID is Requester ID and tag together (PCIe Base 6.x 2.2.6.2).
+    if (entry === undefined || entry.requesterId !== requesterId(tlp)) {
+      this.drop('UNEXPECTED_COMPLETION', `no request of tag ${number} is outstanding`, tlp);
       return;
     }
     const status = completionStatus(tlp);
     if (status !== CompletionStatuses.SC) {
       const name = statusNames[status] ?? 'UR';
-      entry.signal.fire({ status: name, reason: `completion status ${name}` });
+      this.finish(number, entry, { status: name, reason: `completion status ${name}` }, tlp);
+      return;
+    }
+    if (poisoned(tlp)) {
+      this.finish(number, entry, { status: 'poisoned', reason: 'poisoned completion' }, tlp);
       return;
     }
     const left = entry.data.length - entry.filled;
@@ -200,9 +256,25 @@ export class PciePort {
     const part = payload(tlp);
     const skip = left === 0 ? 0 : lowerAddress(tlp) & 3;
     const take = Math.min(left, part.length - skip);
+    if (left > 0 && take <= 0) {
+      this.drop('UNEXPECTED_COMPLETION', `no data where ${left} bytes are left`, tlp);
+      return;
+    }
     entry.data.set(part.subarray(skip, skip + take), entry.filled);
     entry.filled += take;
-    if (entry.filled === entry.data.length) entry.signal.fire({ status: 'SC', data: entry.data });
+    if (entry.filled < entry.data.length) return;
+    this.finish(number, entry, { status: 'SC', data: entry.data }, tlp);
+  }
+
+  /** The last completion of a request: to whoever waits for it, if anybody still does. */
+  private finish(number: number, entry: Outstanding, completed: Completed, tlp: Uint8Array): void {
+    if (entry.abandoned === undefined) {
+      entry.signal.fire(completed);
+      return;
+    }
+    entry.abandoned.cancel();
+    this.release(number);
+    this.drop('UNEXPECTED_COMPLETION', 'its request was called off', tlp);
   }
 
   /** Every outstanding request ends: the link, or what stood behind it, is gone. */

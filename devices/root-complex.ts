@@ -174,6 +174,11 @@ export class RootComplex {
     const rid = requesterId(tlp);
     const write = hasData(tlp);
     if (write && iova >= INTERRUPT_BASE && iova < INTERRUPT_END) {
+      // A message signaled interrupt is one whole DW.
+      if (length !== 4 || iova % 4 !== 0) {
+        this.drop('BAD_INTERRUPT', `${length} bytes in the interrupt range`, tlp);
+        return;
+      }
       this.interrupt(rid, tee, readDwLE(transferData(tlp), 0));
       return;
     }

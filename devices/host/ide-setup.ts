@@ -15,6 +15,7 @@ import {
   StreamControl,
 } from '../../protocols/ide/index.ts';
 import type { Task } from '../../sim/kernel/index.ts';
+import { CONFIG_BYTES } from '../config-space.ts';
 import type { RootComplex } from '../root-complex.ts';
 
 /** One end of a selective stream, as found by reading its capability. */
@@ -55,8 +56,13 @@ export function* findEnd(
     let needed = ideDwordsNeeded(dwords);
     dwords.length < needed;
     needed = ideDwordsNeeded(dwords)
-  )
-    dwords.push(yield* complex.configRead(rid, base + FIRST_REGISTER + 4 * dwords.length));
+  ) {
+    const register = base + FIRST_REGISTER + 4 * dwords.length;
+    // A device that is gone answers all ones: as many streams as a capability can name.
+    if (register >= CONFIG_BYTES)
+      return peerFault('IDE_CAPABILITY', 'runs past the end of configuration space');
+    dwords.push(yield* complex.configRead(rid, register));
+  }
   const parsed = parseIdeCapability(dwords);
   if (!parsed.ok) return peerFault('IDE_CAPABILITY', refusalText(parsed));
   const first = parsed.value.selective[0];

@@ -67,6 +67,8 @@ export class TdiAssignment {
 
   /** GET_TDISP_VERSION, GET_TDISP_CAPABILITIES, LOCK_INTERFACE_REQUEST on the stream. */
   *lock(streamId: number): Task<true | PeerFault> {
+    // Nothing that was granted or found good before belongs to the lock to come.
+    this.withdraw();
     const { tsm, reportingOffset, addressWidthMin } = this.options;
     const versions = yield* tsm.tdisp(getTdispVersion(this.functionId));
     if (isPeerFault(versions)) return versions;
@@ -92,6 +94,8 @@ export class TdiAssignment {
   /** DEVICE_INTERFACE_REPORT, in portions. */
   *readReport(): Task<Uint8Array | PeerFault> {
     const { tsm, reportPortion: portionBytes } = this.options;
+    this.report = undefined;
+    this.verdict = undefined;
     const report = yield* tsm.tdisp(getInterfaceReport(this.functionId, { portionBytes }));
     if (isPeerFault(report)) return report;
     this.report = report;

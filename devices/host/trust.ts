@@ -10,13 +10,20 @@ export interface MeasurementFinding {
 
 const shown = (bytes: Uint8Array) => `${toHex(bytes.subarray(0, 8))}...`;
 
-/** Differences between reported blocks and reference blocks; empty: they agree. */
+/**
+ * Differences between reported blocks and reference blocks; empty: they agree. An index reported twice
+ * agrees with nothing, whichever of the two would.
+ */
 export function compareMeasurements(
   reported: readonly MeasurementBlockValue[],
   reference: readonly MeasurementBlockValue[],
 ): MeasurementFinding[] {
   const findings: MeasurementFinding[] = [];
-  const byIndex = new Map(reported.map((block) => [block.Index, block]));
+  const byIndex = new Map<number, MeasurementBlockValue>();
+  for (const block of reported) {
+    if (byIndex.has(block.Index)) findings.push({ index: block.Index, detail: 'reported twice' });
+    byIndex.set(block.Index, block);
+  }
   for (const wanted of reference) {
     const block = byIndex.get(wanted.Index);
     byIndex.delete(wanted.Index);

@@ -13,6 +13,7 @@ import {
 import type { VendorExchange } from '../../protocols/engine.ts';
 import type { PortKeys, SetTarget } from '../../protocols/ide/index.ts';
 import { goStream, keyStream, partnerKeys, query, stopStream } from '../../protocols/ide/index.ts';
+import { versionText } from '../../protocols/spdm/codes.ts';
 import type { MeasurementBlockValue } from '../../protocols/spdm/measurements.ts';
 import {
   challenge,
@@ -112,10 +113,18 @@ export class Tsm {
     return this.session;
   }
 
-  /** VCA, digests, certificate chain, its judgement, CHALLENGE, and signed measurements. */
-  *authenticate(slot: number): Task<readonly MeasurementBlockValue[] | PeerFault> {
+  /**
+   * VCA, digests, certificate chain, its judgement, CHALLENGE, and signed measurements; `note` hears
+   * how far it has come.
+   */
+  *authenticate(
+    slot: number,
+    note: (text: string) => void = () => {},
+  ): Task<readonly MeasurementBlockValue[] | PeerFault> {
     const negotiated = yield* this.drive(negotiate(this.spdm));
     if (isPeerFault(negotiated)) return negotiated;
+    const { baseAsym, baseHash, dhe, aead } = negotiated;
+    note(`SPDM ${versionText(negotiated.version)}: ${baseAsym}, ${baseHash}, ${dhe}, ${aead}`);
     const digests = yield* this.drive(getDigests(this.spdm));
     if (isPeerFault(digests)) return digests;
     const digest = digests.get(slot);
@@ -124,8 +133,10 @@ export class Tsm {
     if (isPeerFault(chain)) return chain;
     const leaf = trustChain(this.spdm, slot);
     if (isPeerFault(leaf)) return leaf;
+    note(`certificate chain of slot ${slot}: ${chain.length} bytes, up to the trusted root`);
     const challenged = yield* this.drive(challenge(this.spdm, slot, SUMMARY_ALL));
     if (isPeerFault(challenged)) return challenged;
+    note('CHALLENGE_AUTH: its signature covers the whole conversation so far');
     const blocks = yield* this.measure(slot, undefined);
     if (isPeerFault(blocks)) return blocks;
     const { summary } = challenged;

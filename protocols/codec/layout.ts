@@ -3,7 +3,7 @@
  * bounded by their number; encoding throws `LocalError` on a value its caller got wrong.
  */
 
-import { readLE, writeLE } from './bytes.ts';
+import { concat, readLE, writeLE } from './bytes.ts';
 import type {
   AnyField,
   Facts,
@@ -213,15 +213,7 @@ export function encode<L extends Layout>(
 ): Uint8Array {
   const out: Uint8Array[] = [];
   encodeStruct(table, value, facts, table.name, out);
-  let size = 0;
-  for (const part of out) size += part.length;
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of out) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat(...out);
 }
 
 /** Scope mark: the caller named a derived length itself, so sizes are written as they come. */

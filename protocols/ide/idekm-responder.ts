@@ -5,7 +5,7 @@
  *
  * Choices where no status exists: outside a session, ERROR UnexpectedRequest; an object nobody knows,
  * ERROR UnsupportedRequest; a QUERY, K_SET_GO or K_SET_STOP of wrong length or naming a port, stream or
- * sub-stream that does not exist, and a K_SET_GO for a set with keys missing, ERROR InvalidRequest. A
+ * sub-stream that does not exist, and a K_SET_GO for a key not programmed, ERROR InvalidRequest. A
  * KEY_PROG over a key that a Secure stream uses is answered Unspecified Failure.
  */
 

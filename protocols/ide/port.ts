@@ -59,7 +59,7 @@ export interface KeyAddress {
   readonly subStream: SubStream;
 }
 
-export type KeyRefusal = 'UNKNOWN_STREAM' | 'KEY_IN_USE' | 'SET_NOT_PROGRAMMED';
+export type KeyRefusal = 'UNKNOWN_STREAM' | 'KEY_IN_USE' | 'KEY_NOT_PROGRAMMED';
 export type KeyOutcome =
   | { readonly ok: true; readonly effects: readonly IdeEffect[] }
   | { readonly ok: false; readonly code: KeyRefusal };
@@ -221,14 +221,15 @@ export class IdePort {
     return { ok: true, effects };
   }
 
-  /** K_SET_GO for one key. Refused unless all six keys of the set are programmed; twice is once. */
+  /**
+   * K_SET_GO for one key. Refused unless that key is programmed; twice is once. Key by key is how the
+   * DMTF emulator starts a set; the stream is Secure only when all six are started.
+   */
   keySetGo(at: KeyAddress): KeyOutcome {
     const found = this.#channel(at);
     if (found === undefined) return { ok: false, code: 'UNKNOWN_STREAM' };
     const { stream, channel } = found;
-    // During a refresh finished sub-streams have dropped the old set, not the one to start.
-    if (channel.slot(at.keySet)?.go !== true && !stream.keys.complete(at.keySet))
-      return { ok: false, code: 'SET_NOT_PROGRAMMED' };
+    if (channel.slot(at.keySet) === undefined) return { ok: false, code: 'KEY_NOT_PROGRAMMED' };
     channel.go(at.keySet);
     const { portIndex } = this;
     const effects: IdeEffect[] = [{ type: 'ide-key-set-go', portIndex, ...address(at) }];

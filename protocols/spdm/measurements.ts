@@ -34,10 +34,8 @@ export function measurementOf(
 }
 
 export const SummaryTypes = { None: 0, TCB: 1, All: 0xff } as const;
-/** Measurement manifest and device mode: DSP0274 leaves open whether ALL has them; here it has not. */
-const SPECIAL_INDEX_MIN = 0xfd;
 
-/** MeasurementSummaryHash: BaseHash over the selected whole blocks, in index order. */
+/** MeasurementSummaryHash: BaseHash over the selected whole blocks; ALL has every one that is reported. */
 export function summaryHash(
   crypto: CryptoProvider,
   baseHash: HashName,
@@ -45,9 +43,7 @@ export function summaryHash(
   items: readonly Measured[],
   summaryType: number,
 ): Uint8Array {
-  const chosen = items.filter((item) =>
-    summaryType === SummaryTypes.TCB ? item.tcb : item.index < SPECIAL_INDEX_MIN,
-  );
+  const chosen = items.filter((item) => summaryType !== SummaryTypes.TCB || item.tcb);
   return summaryOfBlocks(
     crypto,
     baseHash,
@@ -61,9 +57,7 @@ export function summaryOfBlocks(
   baseHash: HashName,
   blocks: readonly MeasurementBlockValue[],
 ): Uint8Array {
-  const parts = blocks
-    .filter((block) => block.Index < SPECIAL_INDEX_MIN)
-    .map((block) => encode(measurementBlock, block));
+  const parts = blocks.map((block) => encode(measurementBlock, block));
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   const all = new Uint8Array(size);
   let at = 0;

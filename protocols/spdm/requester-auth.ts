@@ -6,6 +6,7 @@ import type { HashName } from '../crypto/algorithms.ts';
 import { type Negotiated, suiteOf } from './algorithms.ts';
 import { RequestCodes, ResponseCodes } from './codes.ts';
 import { type MeasurementBlockValue, summaryOfBlocks } from './measurements.ts';
+import type { MessageValue } from './messages.ts';
 import { summaryPresent } from './negotiate.ts';
 import type { LeafKey } from './observer.ts';
 import {
@@ -93,13 +94,20 @@ export function* getCertificate(
   if (digest !== undefined && !equal(state.config.crypto.hash(hashName(state), chain), digest))
     return peerFault('CERTIFICATE_DIGEST', `the chain of slot ${slot} is not the one in DIGESTS`);
   state.chains.set(slot, chain);
+  state.leaves.delete(slot);
+  return chain;
+}
+
+/** @throws LocalError if no chain of the slot has been fetched */
+export function chainOf(state: RequesterState, slot: number): Uint8Array {
+  const chain = state.chains.get(slot);
+  if (chain === undefined) throw new LocalError(`slot: no chain of slot ${slot} has been fetched`);
   return chain;
 }
 
 /** Judges the chain of a slot by the requester's trust; keeps the leaf's key. */
 export function trustChain(state: RequesterState, slot: number): LeafKey | PeerFault {
-  const chain = state.chains.get(slot);
-  if (chain === undefined) throw new LocalError(`slot: no chain of slot ${slot} has been fetched`);
+  const chain = chainOf(state, slot);
   state.work.push({ op: 'verify' }, { op: 'verify' }, { op: 'verify' });
   const leaf = state.config.trust(chain, negotiatedOrThrow(state).hashSize);
   if (isPeerFault(leaf)) return leaf;
@@ -134,6 +142,11 @@ export function signatureFits(
   return verifyTranscript(scope, leaf.algorithm, leaf.publicKey, context, transcript, signature);
 }
 
+/** From 1.3 on an answer returns the request's context; before, there is none. */
+function echoes(answered: Uint8Array | undefined, asked: Uint8Array): boolean {
+  return answered === undefined || equal(answered, asked);
+}
+
 /** Proves possession of the slot's key. Returns the measurement summary hash, if one was asked for. */
 export function* challenge(
   state: RequesterState,
@@ -156,9 +169,11 @@ export function* challenge(
   const { value, response, request } = answer;
   if ((value.Param1 & 15) !== slot)
     return peerFault('CHALLENGE_AUTH_SLOT', `slot ${value.Param1 & 15} answers for ${slot}`);
-  const chainHash = state.config.crypto.hash(hashName(state), state.chains.get(slot)!);
+  const chainHash = state.config.crypto.hash(hashName(state), chainOf(state, slot));
   if (!equal(value.CertChainHash, chainHash))
     return peerFault('CHALLENGE_AUTH_CHAIN', 'CertChainHash is not that of the chain fetched');
+  if (!echoes(value.RequesterContext, context.RequesterContext))
+    return peerFault('CHALLENGE_AUTH_CONTEXT', 'RequesterContext is not the one of the request');
   state.transcript.c.add(request, response.subarray(0, response.length - value.Signature.length));
   const transcript = state.transcript.m1m2();
   if (!signatureFits(state, slot, SigningContexts.CHALLENGE_AUTH, transcript, value.Signature))
@@ -166,6 +181,8 @@ export function* challenge(
   state.authenticated = true;
   return { summary: value.MeasurementSummaryHash };
 }
+
+const ALL_MEASUREMENTS = 0xff;
 
 export interface MeasurementsRequest {
   readonly slot: number;
@@ -178,6 +195,27 @@ export interface Measurements {
   /** number of indices, for operation 0 */
   readonly count: number;
   readonly opaque: Uint8Array;
+}
+
+/** What an answer must have in common with its request. */
+function measurementsFault(
+  value: MessageValue<0x60>,
+  asked: MeasurementsRequest,
+  context: Uint8Array,
+): PeerFault | undefined {
+  if (asked.signed && (value.Param2 & 15) !== asked.slot)
+    return peerFault('MEASUREMENTS_SLOT', `slot ${value.Param2 & 15} signs for ${asked.slot}`);
+  if (!echoes(value.RequesterContext, context))
+    return peerFault('MEASUREMENTS_CONTEXT', 'RequesterContext is not the one of the request');
+  const indices = value.MeasurementRecord.map((block) => block.Index);
+  const fits =
+    asked.operation === ALL_MEASUREMENTS ||
+    (asked.operation === 0
+      ? indices.length === 0
+      : indices.length > 0 && indices.every((index) => index === asked.operation));
+  return fits
+    ? undefined
+    : peerFault('MEASUREMENTS_BLOCKS', `blocks ${indices} answer operation ${asked.operation}`);
 }
 
 /** Measurements, in the session or outside; a signed answer ends the L1/L2 window. */
@@ -210,14 +248,17 @@ export function* getMeasurements(
     return answer;
   }
   const { value, request, response } = answer;
+  const unfit = measurementsFault(value, asked, context.RequesterContext);
+  if (unfit !== undefined) {
+    log.clear();
+    return unfit;
+  }
   const signature = value.Signature;
   log.add(request, response.subarray(0, response.length - (signature?.length ?? 0)));
   if (signature !== undefined) {
     const transcript = l1l2(state.version, state.transcript.a.bytes(), log);
     log.clear();
     const { MEASUREMENTS } = SigningContexts;
-    if ((value.Param2 & 15) !== asked.slot)
-      return peerFault('MEASUREMENTS_SLOT', `slot ${value.Param2 & 15} signs for ${asked.slot}`);
     if (!signatureFits(state, asked.slot, MEASUREMENTS, transcript, signature))
       return peerFault('MEASUREMENTS_SIGNATURE', 'the signature does not cover this exchange');
   }

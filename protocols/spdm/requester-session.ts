@@ -1,15 +1,23 @@
 /** Requester side of KEY_EXCHANGE, FINISH, HEARTBEAT, END_SESSION and vendor messages. */
 
 import { concat, equal } from '../codec/bytes.ts';
+import { encode } from '../codec/layout.ts';
 import { isPeerFault, LocalError, peerFault } from '../codec/refusal.ts';
 import { curves } from '../crypto/algorithms.ts';
 import { drawPrivateKey } from '../crypto/provider.ts';
 import type { VendorExchange } from '../engine.ts';
 import { suiteOf } from './algorithms.ts';
-import { PCI_SIG_VENDOR_ID, RegistryIds, RequestCodes, ResponseCodes } from './codes.ts';
+import {
+  capability,
+  PCI_SIG_VENDOR_ID,
+  RegistryIds,
+  RequestCodes,
+  ResponseCodes,
+} from './codes.ts';
+import { finish as finishLayout } from './messages-session.ts';
 import { handshakeInTheClear, summaryPresent } from './negotiate.ts';
 import { readVersionSelection, SECURED_MESSAGE_1_1, supportedVersionsOpaque } from './opaque.ts';
-import { hashName, negotiatedOrThrow, signatureFits } from './requester-auth.ts';
+import { chainOf, hashName, negotiatedOrThrow, signatureFits } from './requester-auth.ts';
 import {
   type Exchange,
   type Exchanged,
@@ -35,6 +43,10 @@ export function* openSession(
 ): Exchange<RequesterSession> {
   const { crypto, random } = state.config;
   const negotiated = negotiatedOrThrow(state);
+  const both = (negotiated.requesterFlags & negotiated.responderFlags) >>> 0;
+  if (capability(both, 'KEY_EX_CAP') === 0)
+    return peerFault('KEY_EXCHANGE_CAP', 'one of the two does no key exchange');
+  chainOf(state, asked.slot);
   const curve = suiteOf(negotiated)?.curve;
   if (curve === undefined) throw new LocalError('state: the negotiated DHE is not computed here');
   const privateKey = drawPrivateKey(crypto, curve, curves[curve].fieldSize, random);
@@ -93,7 +105,7 @@ function keyedSession(
     return peerFault('KEY_EXCHANGE_SECURED_VERSION', 'no secured message version was agreed on');
   const hmac = value.ResponderVerifyData ?? new Uint8Array(0);
   const end = response.length - value.Signature.length - hmac.length;
-  const chainHash = crypto.hash(hashName(state), state.chains.get(slot)!);
+  const chainHash = crypto.hash(hashName(state), chainOf(state, slot));
   const transcript = new SessionTranscript(state.transcript.a.bytes(), chainHash);
   transcript.add(request, response.subarray(0, end));
   const { KEY_EXCHANGE_RSP } = SigningContexts;
@@ -121,8 +133,12 @@ function* finish(state: RequesterState, session: RequesterSession): Exchange<tru
   const { crypto } = state.config;
   const negotiated = negotiatedOrThrow(state);
   const clear = handshakeInTheClear(negotiated);
-  const header = Uint8Array.of(state.version, RequestCodes.FINISH, 0, 0);
-  session.transcript.add(header);
+  const OpaqueData = new Uint8Array(0);
+  const header = { SPDMVersion: state.version, RequestResponseCode: RequestCodes.FINISH };
+  const unsigned = { ...header, Param1: 0, Param2: 0, OpaqueData };
+  const facts = { version: state.version, hashSize: 0 };
+  const empty = { ...unsigned, RequesterVerifyData: new Uint8Array(0) };
+  session.transcript.add(encode(finishLayout, empty, facts));
   const RequesterVerifyData = session.keys.verifyData('request', session.transcript.bytes());
   session.transcript.add(RequesterVerifyData);
   state.work.push({ op: 'hmac', bytes: negotiated.hashSize });
@@ -131,7 +147,7 @@ function* finish(state: RequesterState, session: RequesterSession): Exchange<tru
     clear ? undefined : session,
     RequestCodes.FINISH,
     ResponseCodes.FINISH_RSP,
-    { Param1: 0, Param2: 0, RequesterVerifyData },
+    { Param1: 0, Param2: 0, OpaqueData, RequesterVerifyData },
   );
   if (isPeerFault(answer)) return answer;
   const hmac = answer.value.ResponderVerifyData ?? new Uint8Array(0);

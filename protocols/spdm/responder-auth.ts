@@ -3,9 +3,9 @@
 import { concat } from '../codec/bytes.ts';
 import type { ValueOf } from '../codec/field.ts';
 import { encode } from '../codec/layout.ts';
-import type { HashName } from '../crypto/algorithms.ts';
+import { type HashName, hashSizes } from '../crypto/algorithms.ts';
 import { type Negotiated, suiteOf } from './algorithms.ts';
-import { ErrorCodes, ResponseCodes } from './codes.ts';
+import { capability, ErrorCodes, ResponseCodes } from './codes.ts';
 import { type Measured, measurementOf, summaryHash } from './measurements.ts';
 import * as auth from './messages-auth.ts';
 import { summaryPresent } from './negotiate.ts';
@@ -34,9 +34,13 @@ export function answerDigests(state: ResponderState, turn: Turn): Answer {
     turn.work.push({ op: 'hash', bytes: chain.length });
     return crypto.hash(hashOf(state), chain);
   });
-  const value = { ...head(turn, ResponseCodes.DIGESTS, 0, slotMask(state)), Digest };
+  const mask = slotMask(state);
+  // From 1.3 on Param1 is SupportedSlotMask, which holds at least the provisioned slots.
+  const supported = turn.version >= 0x13 ? mask : 0;
+  const value = { ...head(turn, ResponseCodes.DIGESTS, supported, mask), Digest };
   const reply = encode(auth.digests, value, facts(state));
-  if (turn.session === undefined) state.transcript.b.add(turn.request, reply);
+  if (turn.session === undefined)
+    turn.afterSeal = () => state.transcript.b.add(turn.request, reply);
   return reply;
 }
 
@@ -54,23 +58,31 @@ export function answerCertificate(
 ): Answer {
   const slot = value.Param1 & 15;
   const entry = state.config.slots.get(slot);
-  if (entry === undefined || value.Offset >= entry.chain.length) return invalid;
-  const room = state.config.dataTransferSize - CERTIFICATE_HEAD_SIZE;
-  const size = Math.min(value.Length, room, entry.chain.length - value.Offset);
-  const CertChain = entry.chain.slice(value.Offset, value.Offset + size);
-  const RemainderLength = entry.chain.length - value.Offset - size;
+  if (entry === undefined) return invalid;
+  // SlotSizeRequested (1.3) asks for the size alone; a slot is as large as its chain here.
+  const sizeOnly = turn.version >= 0x13 && (value.Param2 & 1) === 1;
+  const offset = sizeOnly ? 0 : value.Offset;
+  if (offset >= entry.chain.length) return invalid;
+  const { config, requesterDataTransferSize } = state;
+  const buffer = Math.min(config.dataTransferSize, requesterDataTransferSize);
+  const room = Math.min(value.Length, buffer - CERTIFICATE_HEAD_SIZE);
+  const size = sizeOnly ? 0 : Math.min(room, entry.chain.length - offset);
+  const CertChain = entry.chain.slice(offset, offset + size);
+  const RemainderLength = entry.chain.length - offset - size;
   const reply = encode(
     auth.certificate,
     { ...head(turn, ResponseCodes.CERTIFICATE, slot), RemainderLength, CertChain },
     facts(state),
   );
-  if (turn.session === undefined) state.transcript.b.add(turn.request, reply);
+  if (turn.session === undefined)
+    turn.afterSeal = () => state.transcript.b.add(turn.request, reply);
   return reply;
 }
 
-/** Hash algorithm of digests in measurement blocks. */
-export function measurementHash(negotiated: Negotiated): HashName {
-  return negotiated.measurementHash as HashName;
+/** Hash algorithm of digests in measurement blocks; undefined if none was agreed on. */
+export function measurementHash(negotiated: Negotiated): HashName | undefined {
+  const name = negotiated.measurementHash;
+  return name !== undefined && name in hashSizes ? (name as HashName) : undefined;
 }
 
 const summaryTypes: readonly number[] = [0, 1, 0xff];
@@ -81,14 +93,20 @@ export function summaryFor(
   turn: Turn,
   summaryType: number,
 ): Uint8Array | undefined {
-  if (summaryPresent(summaryType, state.config.flags) === 0) return undefined;
+  const digest = measurementHash(state.negotiated!);
+  if (summaryPresent(summaryType, state.config.flags) === 0 || digest === undefined)
+    return undefined;
   turn.work.push({ op: 'measure' });
   const { crypto, measure } = state.config;
-  const digest = measurementHash(state.negotiated!);
   return summaryHash(crypto, hashOf(state), digest, measure(), summaryType);
 }
 
-export const summaryTypeLegal = (type: number): boolean => summaryTypes.includes(type);
+/** A summary takes a measurement hash that both sides agreed on. */
+export function summaryTypeLegal(state: ResponderState, type: number): boolean {
+  if (!summaryTypes.includes(type)) return false;
+  const present = summaryPresent(type, state.config.flags) === 1;
+  return !present || measurementHash(state.negotiated!) !== undefined;
+}
 
 export function answerChallenge(
   state: ResponderState,
@@ -96,7 +114,7 @@ export function answerChallenge(
   value: ValueOf<typeof auth.challenge>,
 ): Answer {
   const slot = state.config.slots.get(value.Param1);
-  if (slot === undefined || !summaryTypeLegal(value.Param2)) return invalid;
+  if (slot === undefined || !summaryTypeLegal(state, value.Param2)) return invalid;
   const { crypto, random } = state.config;
   const hash = hashOf(state);
   const summary = summaryFor(state, turn, value.Param2);
@@ -124,11 +142,14 @@ export function answerChallenge(
   );
   const scope = { crypto, hash, version: turn.version };
   const signature = signTranscript(scope, slot.signer, SigningContexts.CHALLENGE_AUTH, transcript);
-  state.authenticated = true;
+  turn.afterSeal = () => {
+    state.authenticated = true;
+  };
   return concat(unsigned, signature);
 }
 
 const ALL_MEASUREMENTS = 0xff;
+const MEAS_CAP_SIGNED = 2;
 
 /** Blocks for a GET_MEASUREMENTS operation; undefined for an index the device does not have. */
 function selected(items: readonly Measured[], operation: number): readonly Measured[] | undefined {
@@ -149,12 +170,13 @@ export function answerMeasurements(
   const slot = slots.get(slotId);
   const items = measure();
   const chosen = selected(items, value.Param2);
-  if (chosen === undefined || (wantsSignature && slot === undefined)) {
-    measurementLog(state, turn).clear();
-    return invalid;
-  }
   const digest = measurementHash(state.negotiated!);
-  const rawAsked = (value.Param1 & 2) !== 0;
+  const signs = capability(state.config.flags, 'MEAS_CAP') === MEAS_CAP_SIGNED;
+  // DSP0274 names no code for these two; chosen: what was not agreed on is not supported.
+  if (digest === undefined || (wantsSignature && !signs))
+    return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
+  if (chosen === undefined || (wantsSignature && slot === undefined)) return invalid;
+  const rawAsked = turn.version >= 0x12 && (value.Param1 & 2) !== 0;
   const MeasurementRecord = chosen.map((item) =>
     measurementOf(crypto, digest, rawAsked ? { ...item, raw: true } : item),
   );

@@ -3,7 +3,7 @@
  * legal here is refused with the named ERROR and changes nothing.
  */
 
-import { ErrorCodes, RequestCodes } from './codes.ts';
+import { type CapabilityName, capability, ErrorCodes, RequestCodes } from './codes.ts';
 
 /** Connection phases, each the one after the exchange it is named for. */
 export const Phases = ['NOT_STARTED', 'AFTER_VERSION', 'AFTER_CAPABILITIES', 'NEGOTIATED'] as const;
@@ -42,6 +42,21 @@ export function illegal(code: number, phase: Phase, where: Where): number | unde
   if (!rule.phases.includes(phase)) return ErrorCodes.UnexpectedRequest;
   if (rule.where.includes(where)) return undefined;
   return where === 'plain' ? ErrorCodes.SessionRequired : ErrorCodes.UnexpectedRequest;
+}
+
+/** Without this capability of the responder it does not take the request (DSP0274 10.3). */
+export const requiredCapability: Readonly<Record<number, CapabilityName>> = {
+  [RequestCodes.GET_DIGESTS]: 'CERT_CAP',
+  [RequestCodes.GET_CERTIFICATE]: 'CERT_CAP',
+  [RequestCodes.CHALLENGE]: 'CHAL_CAP',
+  [RequestCodes.GET_MEASUREMENTS]: 'MEAS_CAP',
+  [RequestCodes.KEY_EXCHANGE]: 'KEY_EX_CAP',
+  [RequestCodes.HEARTBEAT]: 'HBEAT_CAP',
+};
+
+export function capable(code: number, responderFlags: number): boolean {
+  const name = requiredCapability[code];
+  return name === undefined || capability(responderFlags, name) !== 0;
 }
 
 /** The phase a good exchange leads to. */

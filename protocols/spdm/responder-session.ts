@@ -18,6 +18,7 @@ import type {
   ResponderSession,
   ResponderState,
   SessionEstablished,
+  SessionHeartbeat,
   Turn,
 } from './responder-state.ts';
 import { SessionKeys, sessionScopes } from './session-keys.ts';
@@ -51,7 +52,7 @@ export function answerKeyExchange(
   if (capability(both, 'KEY_EX_CAP') === 0)
     return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
   if (scopes === undefined || suite?.curve === undefined || slot === undefined) return invalid;
-  if (!summaryTypeLegal(value.Param1)) return invalid;
+  if (!summaryTypeLegal(state, value.Param1)) return invalid;
   const offered = readSupportedVersions(value.OpaqueData);
   if (!offered.ok || !offered.value.includes(SECURED_MESSAGE_1_1)) return invalid;
   if (state.sessions.size >= config.sessionsMax) return { error: ErrorCodes.SessionLimitExceeded };
@@ -100,7 +101,8 @@ export function answerKeyExchange(
   transcript.add(hmac);
   turn.work.push({ op: 'hmac', bytes: hashSize });
   const terminationPolicy = value.SessionPolicy & 1;
-  state.sessions.set(id, { id, keys, transcript, established: false, terminationPolicy });
+  turn.afterSeal = () =>
+    state.sessions.set(id, { id, keys, transcript, established: false, terminationPolicy });
   return concat(unsigned, signature, hmac);
 }
 
@@ -128,13 +130,16 @@ export function answerFinish(
   );
   const expected = session.keys.verifyData('request', session.transcript.bytes());
   if (!equal(expected, value.RequesterVerifyData)) {
-    state.endSession(session.id, turn.effects, 'FINISH RequesterVerifyData is wrong');
+    // The session carries this last ERROR, and is over then.
+    turn.afterSeal = () =>
+      state.endSession(session.id, turn.effects, 'FINISH RequesterVerifyData is wrong');
     return { error: ErrorCodes.DecryptError };
   }
   session.transcript.add(value.RequesterVerifyData);
   const clear = handshakeInTheClear(state.negotiated!);
   const facts = connectionFacts(turn.version, state.negotiated);
-  const answer = head(turn, ResponseCodes.FINISH_RSP);
+  const opaque = turn.version >= 0x14 ? { OpaqueData: new Uint8Array(0) } : {};
+  const answer = { ...head(turn, ResponseCodes.FINISH_RSP), ...opaque };
   const ResponderVerifyData = new Uint8Array(hashSize);
   const draft = encode(
     layouts.finishRsp,
@@ -147,23 +152,29 @@ export function answerFinish(
     ? session.keys.verifyData('response', session.transcript.bytes())
     : new Uint8Array(0);
   session.transcript.add(hmac);
-  turn.afterSeal = () => {
-    session.keys.enterDataPhase(crypto.hash(session.keys.scope.hash, session.transcript.bytes()));
-    session.established = true;
-  };
   const established: SessionEstablished = {
     type: 'session-established',
     sessionId: session.id,
     heartbeatPeriod: heartbeatPeriod(state),
   };
-  turn.effects.push(established);
+  turn.afterSeal = () => {
+    session.keys.enterDataPhase(crypto.hash(session.keys.scope.hash, session.transcript.bytes()));
+    session.established = true;
+    turn.effects.push(established);
+  };
   return concat(bare, hmac);
 }
 
-export function answerHeartbeat(state: ResponderState, turn: Turn): Answer {
+export function answerHeartbeat(
+  state: ResponderState,
+  turn: Turn,
+  _value: unknown,
+  session: ResponderSession,
+): Answer {
   if (heartbeatPeriod(state) === 0)
     return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
-  turn.effects.push({ type: 'session-heartbeat' });
+  const beat: SessionHeartbeat = { type: 'session-heartbeat', sessionId: session.id };
+  turn.effects.push(beat);
   return encode(layouts.heartbeatAck, head(turn, ResponseCodes.HEARTBEAT_ACK));
 }
 

@@ -65,10 +65,17 @@ export interface SessionEnded extends Effect {
   readonly reason: string;
 }
 
+/** A HEARTBEAT was answered: the session's watchdog starts anew. */
+export interface SessionHeartbeat extends Effect {
+  readonly type: 'session-heartbeat';
+  readonly sessionId: number;
+}
+
 /** ERROR to answer with. */
 export interface ErrorAnswer {
   readonly error: number;
   readonly data?: number;
+  readonly extended?: Uint8Array;
 }
 export type Answer = Uint8Array | ErrorAnswer | undefined;
 
@@ -82,7 +89,7 @@ export interface Turn {
   readonly session: ResponderSession | undefined;
   readonly work: Work[];
   readonly effects: Effect[];
-  /** runs after the answer has been sealed: key phases change there */
+  /** runs once the answer is sure and sealed: what it commits to and key phases change there */
   afterSeal: (() => void) | undefined;
 }
 
@@ -93,6 +100,8 @@ export class ResponderState {
   phase: Phase = 'NOT_STARTED';
   version = 0x10;
   requesterFlags = 0;
+  /** the most bytes the requester takes in one message; versions before 1.2 do not say */
+  requesterDataTransferSize = Number.POSITIVE_INFINITY;
   negotiated: Negotiated | undefined;
   authenticated = false;
   sessionsOpened = 0;
@@ -105,6 +114,8 @@ export class ResponderState {
   reset(effects: Effect[], reason: string): void {
     for (const id of [...this.sessions.keys()]) this.endSession(id, effects, reason);
     this.phase = 'NOT_STARTED';
+    this.version = 0x10;
+    this.requesterDataTransferSize = Number.POSITIVE_INFINITY;
     this.negotiated = undefined;
     this.authenticated = false;
     this.requesterFlags = 0;
@@ -116,9 +127,10 @@ export class ResponderState {
     effects.push(ended);
   }
 
-  /** A session still shaking hands, for FINISH outside the record layer. */
+  /** The latest session still shaking hands, for FINISH outside the record layer. */
   handshaking(): ResponderSession | undefined {
-    for (const session of this.sessions.values()) if (!session.established) return session;
-    return undefined;
+    let latest: ResponderSession | undefined;
+    for (const session of this.sessions.values()) if (!session.established) latest = session;
+    return latest;
   }
 }

@@ -37,10 +37,22 @@ function flagsLegal(version: number, flags: number): boolean {
   if (!keyed && (has('HBEAT_CAP') || has('KEY_UPD_CAP'))) return false;
   if (!has('KEY_EX_CAP') && has('PSK_CAP') && has('HANDSHAKE_IN_THE_CLEAR_CAP')) return false;
   if (has('CERT_CAP') && has('PUB_KEY_ID_CAP')) return false;
-  if (identity && !has('CHAL_CAP') && !has('KEY_EX_CAP')) return false;
+  const signsEndpointInfo = version >= 0x13 && capability(flags, 'EP_INFO_CAP') === 2;
+  if (identity && !has('CHAL_CAP') && !has('KEY_EX_CAP') && !signsEndpointInfo) return false;
   if (!identity && (has('CHAL_CAP') || has('MUT_AUTH_CAP'))) return false;
   if (has('MUT_AUTH_CAP') && !has('KEY_EX_CAP') && !has('CHAL_CAP')) return false;
-  return !(version === 0x11 && has('MUT_AUTH_CAP') && !has('ENCAP_CAP'));
+  if (version === 0x11 && has('MUT_AUTH_CAP') && !has('ENCAP_CAP')) return false;
+  return version < 0x13 || newerFlagsLegal(flags, keyed, identity);
+}
+
+/** The rules 1.3 added. */
+function newerFlagsLegal(flags: number, keyed: boolean, identity: boolean): boolean {
+  const endpointInfo = capability(flags, 'EP_INFO_CAP');
+  const multiKey = capability(flags, 'MULTI_KEY_CAP');
+  if (endpointInfo === 3 || multiKey === 3) return false;
+  if (!keyed && capability(flags, 'EVENT_CAP') === 1) return false;
+  if (!identity && endpointInfo === 2) return false;
+  return multiKey === 0 || capability(flags, 'CERT_CAP') === 1;
 }
 
 function sizesLegal(value: ValueOf<typeof vca.getCapabilities>): boolean {
@@ -59,6 +71,9 @@ export function answerCapabilities(
   const flags = value.Flags ?? 0;
   if (!config.versions.includes(turn.version)) return { error: ErrorCodes.VersionMismatch };
   if (!flagsLegal(turn.version, flags) || !sizesLegal(value)) return invalid;
+  // Asking for the Supported Algorithms block takes CHUNK_CAP.
+  const asksBlock = turn.version >= 0x13 && (value.Param1 & 1) === 1;
+  if (asksBlock && capability(flags, 'CHUNK_CAP') === 0) return invalid;
   const reply = encode(
     vca.capabilities,
     {
@@ -76,6 +91,7 @@ export function answerCapabilities(
   );
   state.version = turn.version;
   state.requesterFlags = flags;
+  state.requesterDataTransferSize = value.DataTransferSize ?? Number.POSITIVE_INFINITY;
   state.transcript.a.add(turn.request, reply);
   return reply;
 }
@@ -87,6 +103,18 @@ function strongest(offered: number, supported: number): number {
 }
 
 const FIXED_FIELD_BYTES = 0x20;
+/** 1.4 adds ReqPqcAsym and KEM, of which nothing is selected here. */
+const ALG_TYPE_MAX = 7;
+
+/** Limits of 10.4: bytes of the whole request, and extended algorithms in it. */
+function limitsKept(version: number, value: ValueOf<typeof vca.negotiateAlgorithms>): boolean {
+  const inTables = value.AlgStruct.map((entry) => entry.AlgExternal.length);
+  const extended = [value.ExtAsym.length, value.ExtHash.length, ...inTables];
+  const total = extended.reduce((sum, count) => sum + count, 0);
+  return version >= 0x11
+    ? value.Length! <= 0x80 && total <= 0x14
+    : value.Length! <= 0x40 && total <= 8;
+}
 
 export function answerAlgorithms(
   state: ResponderState,
@@ -94,9 +122,10 @@ export function answerAlgorithms(
   value: ValueOf<typeof vca.negotiateAlgorithms>,
 ): Answer {
   const { algorithms: ours, flags } = state.config;
-  if (value.Length !== turn.request.length) return invalid;
+  if (value.Length !== turn.request.length || !limitsKept(turn.version, value)) return invalid;
   const types = value.AlgStruct.map((entry) => entry.AlgType);
-  if (types.some((type, i) => type < 2 || type > 5 || (i > 0 && type <= types[i - 1]!)))
+  const last = turn.version >= 0x14 ? ALG_TYPE_MAX : AlgTypes.KeySchedule;
+  if (types.some((type, i) => type < 2 || type > last || (i > 0 && type <= types[i - 1]!)))
     return invalid;
   if (value.AlgStruct.some((entry) => entry.AlgCount >> 4 !== 2)) return invalid;
   const supported: Record<number, number> = {
@@ -108,7 +137,7 @@ export function answerAlgorithms(
   const AlgStruct = value.AlgStruct.map(({ AlgType, AlgSupported }) => ({
     AlgType,
     AlgCount: FIXED_FIELD_BYTES,
-    AlgSupported: strongest(AlgSupported, supported[AlgType]!),
+    AlgSupported: strongest(AlgSupported, supported[AlgType] ?? 0),
     AlgExternal: [],
   }));
   const measures =
@@ -120,7 +149,7 @@ export function answerAlgorithms(
     Param2: 0,
     Length: 36 + 4 * AlgStruct.length,
     MeasurementSpecificationSel: measures ? 1 : 0,
-    OtherParamsSelection: value.OtherParamsSupport & 2,
+    OtherParamsSelection: turn.version >= 0x12 ? value.OtherParamsSupport & 2 : 0,
     MeasurementHashAlgo: measures ? strongest(0xffffffff, ours.measurementHash) : 0,
     BaseAsymSel: strongest(value.BaseAsymAlgo, ours.baseAsym),
     BaseHashSel: strongest(value.BaseHashAlgo, ours.baseHash),
@@ -144,7 +173,9 @@ export function answerAlgorithms(
   };
   const negotiated = negotiatedOf(offered, selected);
   if (isPeerFault(negotiated)) throw new LocalError(`algorithms: ${negotiated.detail}`);
-  state.negotiated = negotiated;
-  state.transcript.a.add(turn.request, reply);
+  turn.afterSeal = () => {
+    state.negotiated = negotiated;
+    state.transcript.a.add(turn.request, reply);
+  };
   return reply;
 }

@@ -4,7 +4,7 @@
  * changes nothing; a record that does not open ends its session (DSP0277).
  */
 
-import { concat } from '../codec/bytes.ts';
+import { concat, le } from '../codec/bytes.ts';
 import type { ValueOf } from '../codec/field.ts';
 import { encode } from '../codec/layout.ts';
 import type { Effect, Work } from '../engine.ts';
@@ -24,7 +24,7 @@ import {
   answerDigests,
   answerMeasurements,
 } from './responder-auth.ts';
-import { illegal, nextPhase, type Where } from './responder-rules.ts';
+import { capable, illegal, nextPhase, type Where } from './responder-rules.ts';
 import {
   answerEndSession,
   answerFinish,
@@ -33,6 +33,7 @@ import {
 } from './responder-session.ts';
 import {
   type Answer,
+  type ErrorAnswer,
   isErrorAnswer,
   type ResponderConfig,
   type ResponderSession,
@@ -40,7 +41,7 @@ import {
   type Turn,
 } from './responder-state.ts';
 import { answerAlgorithms, answerCapabilities, answerVersion } from './responder-vca.ts';
-import { recordSessionId } from './secured-message.ts';
+import { fromApplicationData, recordSessionId, toApplicationData } from './secured-message.ts';
 import type { SealFacts } from './session-keys.ts';
 
 export interface Packet {
@@ -136,7 +137,8 @@ export class SpdmResponder {
     const id = recordSessionId(packet.bytes);
     const session = id === undefined ? undefined : this.state.sessions.get(id);
     work.push({ op: 'aead-open', bytes: packet.bytes.length });
-    const opened = session?.keys.open('request', packet.bytes);
+    const data = session?.keys.open('request', packet.bytes);
+    const opened = data && fromApplicationData(this.state.config.binding, data);
     if (session === undefined || opened === undefined || !opened.ok) {
       // DSP0277 leaves the answer open: ERROR(DecryptError) outside the session, which is over.
       if (session !== undefined)
@@ -171,9 +173,9 @@ export class SpdmResponder {
     const version = message[0] ?? 0x10;
     const turn: Turn = { request: message, version, session, work, effects, afterSeal: undefined };
     const { answer, request } = this.answer(turn);
-    const bytes = isErrorAnswer(answer) ? this.error(answer) : answer;
+    const bytes = isErrorAnswer(answer) ? this.error(answer, this.errorVersion(message)) : answer;
     const reply = bytes === undefined ? undefined : this.seal(bytes, session, work);
-    if (!isErrorAnswer(answer)) turn.afterSeal?.();
+    turn.afterSeal?.();
     return { reply, request, answer: bytes, sessionId: session?.id, work, effects };
   }
 
@@ -182,7 +184,8 @@ export class SpdmResponder {
     if (!alive) return { secured: false, bytes };
     work.push({ op: 'aead-seal', bytes: bytes.length });
     const seal = session.keys.nextSeal('response');
-    return { secured: true, bytes: session.keys.seal('response', session.id, bytes), seal };
+    const data = toApplicationData(this.state.config.binding, bytes);
+    return { secured: true, bytes: session.keys.seal('response', session.id, data), seal };
   }
 
   private answer(turn: Turn): { answer: Answer; request: Uint8Array } {
@@ -199,7 +202,11 @@ export class SpdmResponder {
     const refusal = illegal(code, state.phase, where);
     if (refusal === ErrorCodes.UnsupportedRequest) return refused(refusal, code);
     if (!this.versionFits(code, turn.version)) return refused(ErrorCodes.VersionMismatch);
-    if (refusal !== undefined) return refused(refusal);
+    if (refusal !== undefined) return refused(this.errorOf(refusal));
+    if (!capable(code, state.config.flags)) return refused(ErrorCodes.UnsupportedRequest, code);
+    // With HANDSHAKE_IN_THE_CLEAR, FINISH has no place inside a record.
+    if (turn.session !== undefined && code === RequestCodes.FINISH && this.clearHandshake())
+      return refused(ErrorCodes.UnexpectedRequest);
     const facts = connectionFacts(turn.version, state.negotiated);
     const decoded = decodeMessage(raw, facts, turn.session === undefined ? 'leave' : 'refuse');
     if (!decoded.ok) return refused(ErrorCodes.InvalidRequest);
@@ -213,8 +220,12 @@ export class SpdmResponder {
       value: unknown,
       session: ResponderSession | undefined,
     ) => Answer;
-    const answer = handler(state, clean, decoded.value, session);
-    turn.afterSeal = clean.afterSeal;
+    const made = handler(state, clean, decoded.value, session);
+    const answer = this.fitting(made);
+    // What was too long to be sent commits to nothing.
+    turn.afterSeal = answer === made ? clean.afterSeal : undefined;
+    if (isErrorAnswer(answer) && code === RequestCodes.GET_MEASUREMENTS)
+      (turn.session ?? state).transcript.l.clear();
     const next = nextPhase[code];
     if (next !== undefined && !isErrorAnswer(answer)) state.phase = next;
     return { answer, request: exact };
@@ -222,9 +233,29 @@ export class SpdmResponder {
 
   /** With HANDSHAKE_IN_THE_CLEAR, FINISH travels outside the record layer. */
   private plainHandshake(code: number): ResponderSession | undefined {
+    return code === RequestCodes.FINISH && this.clearHandshake()
+      ? this.state.handshaking()
+      : undefined;
+  }
+
+  private clearHandshake(): boolean {
     const { negotiated } = this.state;
-    if (code !== RequestCodes.FINISH || negotiated === undefined) return undefined;
-    return handshakeInTheClear(negotiated) ? this.state.handshaking() : undefined;
+    return negotiated !== undefined && handshakeInTheClear(negotiated);
+  }
+
+  /** SessionRequired came with 1.2; before, Unspecified says as much. */
+  private errorOf(refusal: number): number {
+    const unknown = refusal === ErrorCodes.SessionRequired && this.state.version < 0x12;
+    return unknown ? ErrorCodes.Unspecified : refusal;
+  }
+
+  /** An answer longer than the requester's DataTransferSize is not sent; chunks are not offered. */
+  private fitting(answer: Answer): Answer {
+    const isTooLarge =
+      answer instanceof Uint8Array && answer.length > this.state.requesterDataTransferSize;
+    return isTooLarge
+      ? { error: ErrorCodes.ResponseTooLarge, extended: le(answer.length, 4) }
+      : answer;
   }
 
   private versionFits(code: number, version: number): boolean {
@@ -233,13 +264,21 @@ export class SpdmResponder {
     return version === this.state.version;
   }
 
-  private error(answer: { error: number; data?: number }): Uint8Array {
+  /** GET_CAPABILITIES picks the version, so an ERROR to it bears the one it picked if we speak it. */
+  private errorVersion(request: Uint8Array): number {
+    const { phase, version, config } = this.state;
+    const [asked = 0x10, code] = request;
+    const picks = phase === 'AFTER_VERSION' && code === RequestCodes.GET_CAPABILITIES;
+    return picks && config.versions.includes(asked) ? asked : version;
+  }
+
+  private error(answer: ErrorAnswer, version = this.state.version): Uint8Array {
     return encode(vcaLayouts.error, {
-      SPDMVersion: this.state.phase === 'NOT_STARTED' ? 0x10 : this.state.version,
+      SPDMVersion: this.state.phase === 'NOT_STARTED' ? 0x10 : version,
       RequestResponseCode: ResponseCodes.ERROR,
       Param1: answer.error,
       Param2: answer.data ?? 0,
-      ExtendedErrorData: new Uint8Array(0),
+      ExtendedErrorData: answer.extended ?? new Uint8Array(0),
     });
   }
 }

@@ -7,7 +7,7 @@ import type { SimRecords } from '../../devices/records.ts';
 import { codeNames } from '../../protocols/spdm/codes.ts';
 import { bdf, checkTlp, idePrefixOffset, typeOf } from '../../protocols/tlp/index.ts';
 import { describeVendor } from '../../protocols/vendor/describe.ts';
-import { type AnyRecord, formatTime } from '../kernel/index.ts';
+import { type AnyRecord, MS } from '../kernel/index.ts';
 import type { Colours } from './io.ts';
 
 type Record_ = AnyRecord<SimRecords>;
@@ -16,7 +16,8 @@ const TIME_WIDTH = 14;
 const ACTOR_WIDTH = 10;
 const MAC_BYTES = 12;
 const VENDOR_DEFINED: readonly number[] = [0xfe, 0x7e];
-const WRAP = 100;
+const TITLE_WIDTH = 13;
+const WRAP = 90;
 
 /** What passed since the chapter began. */
 class Traffic {
@@ -53,18 +54,14 @@ function requestName(message: Uint8Array): string {
 }
 
 /** Lines of at most `WRAP` characters, broken between items. */
-function wrapped(items: readonly string[], indent: string): string[] {
+function wrapped(items: readonly string[]): string[] {
   const lines: string[] = [];
-  let line = '';
   for (const item of items) {
-    if (line !== '' && line.length + item.length + 2 > WRAP) {
-      lines.push(`${line},`);
-      line = '';
-    }
-    line = line === '' ? item : `${line}, ${item}`;
+    const last = lines.at(-1);
+    if (last === undefined || last.length + item.length + 2 > WRAP) lines.push(item);
+    else lines[lines.length - 1] = `${last}, ${item}`;
   }
-  if (line !== '') lines.push(line);
-  return lines.map((each, i) => (i === 0 ? each : `${indent}${each}`));
+  return lines.map((line, i) => (i < lines.length - 1 ? `${line},` : line));
 }
 
 export class Narrator {
@@ -75,7 +72,7 @@ export class Narrator {
   private session = 'none';
   private readonly streams = new Map<string, string>();
   private readonly tdis = new Map<number, string>();
-  private reported = new Map<string, string>();
+  private readonly reported = new Set<string>();
 
   constructor(print: (line: string) => void, colours: Colours) {
     this.print = print;
@@ -145,42 +142,43 @@ export class Narrator {
   private once(record: Record_, actor: string, text: string): void {
     const key = `${actor} ${text}`;
     if (this.reported.has(key)) return;
-    this.reported.set(key, text);
+    this.reported.add(key);
     this.line(record.time, actor, text);
   }
 
   private line(time: number, actor: string, text: string): void {
     const { dim, name } = this.colours;
-    const when = dim(formatTime(time).padStart(TIME_WIDTH));
+    const when = dim(`${(time / MS).toFixed(6)} ms`.padStart(TIME_WIDTH));
     this.print(`${when}  ${name(actor.padEnd(ACTOR_WIDTH))} ${text}`);
   }
 
   /** What was exchanged, and where everybody stands. */
   private endChapter(): void {
-    this.reported = new Map();
+    this.reported.clear();
     if (this.chapter === 0) return;
-    const { dim } = this.colours;
-    const indent = ' '.repeat(TIME_WIDTH + 2);
     const { messages, doeObjects, plain, ide, config } = this.traffic;
     const names = [...messages].map(([name, times]) => (times === 1 ? name : `${name} x${times}`));
-    for (const line of wrapped(names, '           '))
-      this.print(
-        dim(`${indent}exchanged  ${line}`.replace('exchanged             ', '           ')),
-      );
+    this.aside('exchanged', wrapped(names));
     const counts = [
       `${config} configuration TLPs`,
       `${doeObjects} DOE objects`,
       `${ide} IDE TLPs`,
       `${plain} other TLPs in clear`,
     ];
-    this.print(dim(`${indent}on the link ${counts.join(', ')}`));
-    const secure = [...this.streams.values()];
-    const stream =
-      secure.length === 0 ? 'none' : secure.every((s) => s === 'SECURE') ? 'Secure' : 'Insecure';
+    this.aside('on the link', [counts.join(', ')]);
+    const states = [...this.streams.values()];
+    const secure = states.every((state) => state === 'SECURE') ? 'Secure' : 'Insecure';
+    const stream = states.length === 0 ? 'none' : secure;
     const tdis = [...this.tdis].map(([id, state]) => `${bdf(id)} ${state}`);
-    const where = [`session ${this.session}`, `stream ${stream}`, ...tdis];
-    this.print(dim(`${indent}states      ${where.join('; ')}`));
+    this.aside('states', [[`session ${this.session}`, `stream ${stream}`, ...tdis].join('; ')]);
     this.traffic = new Traffic();
+  }
+
+  /** A titled block of dim lines under the story's own. */
+  private aside(title: string, lines: readonly string[]): void {
+    const indent = ' '.repeat(TIME_WIDTH + 2);
+    for (const [i, line] of lines.entries())
+      this.print(this.colours.dim(`${indent}${(i === 0 ? title : '').padEnd(TITLE_WIDTH)}${line}`));
   }
 
   /** After the last record. */

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { toHex } from '../../protocols/codec/bytes.ts';
+import { LocalError } from '../../protocols/codec/refusal.ts';
 import { nobleProvider } from '../../protocols/crypto/noble.ts';
 import { nodeProvider } from '../../protocols/crypto/node.ts';
 import { formatTime } from '../kernel/index.ts';
-import { type RunSummary, ScenarioRun } from '../scenario/run.ts';
+import { type RunOptions, type RunSummary, ScenarioRun } from '../scenario/run.ts';
 import { RunFiles } from '../sinks/run-files.ts';
-import { ExitCodes, type Io } from './io.ts';
+import { ExitCodes, type Io, UsageError } from './io.ts';
 import { Narrator } from './narrator.ts';
 import { readRunInput } from './run-input.ts';
 
@@ -126,15 +127,31 @@ function printCapture(
   for (const line of lines) io.out(`  ${line.replace(/^tdisp-sim/, self)}\n`);
 }
 
+/** A machine that cannot be built is the scenario's mistake: regions that overlap, a BAR too small. */
+function build(name: string, options: RunOptions): ScenarioRun {
+  try {
+    return new ScenarioRun(options);
+  } catch (error) {
+    if (!(error instanceof LocalError)) throw error;
+    throw new UsageError(`${name}: the machine cannot be built: ${error.message}`);
+  }
+}
+
+/** Makes the folder, and finds out early whether its files can be written. */
+function openFiles(io: Io, folder: string): RunFiles {
+  io.mkdir(folder);
+  for (const file of ['trace.jsonl', 'doe.pcap']) io.writeFile(join(folder, file), '');
+  return new RunFiles(folder);
+}
+
 function run(name: string, options: RunCommandOptions, io: Io): void {
   const { scenario, profile } = readRunInput(io, name);
   const silent = options.json === true || options.quiet === true;
   const lines: string[] = [];
   const narrator = new Narrator((line) => lines.push(line), io.colours);
-  if (options.out !== undefined) io.mkdir(options.out);
-  const files = options.out === undefined ? undefined : new RunFiles(options.out);
+  const files = options.out === undefined ? undefined : openFiles(io, options.out);
   const seed = options.seed === undefined ? scenario.seed : seedOf(options.seed);
-  const simulation = new ScenarioRun({
+  const simulation = build(name, {
     scenario,
     profile,
     crypto: providers[options.crypto],

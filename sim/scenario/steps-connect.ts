@@ -107,18 +107,8 @@ export function* stepAuthenticate(
 ): Task<void> {
   const { tsm } = context.machine;
   context.slot = slot;
-  const blocks = yield* tsm.authenticate(slot);
+  const blocks = yield* tsm.authenticate(slot, (text) => context.say('tsm', text));
   if (isPeerFault(blocks)) fail('authentication', blocks);
-  const { negotiated } = tsm.spdm;
-  const version = `${negotiated!.version >> 4}.${negotiated!.version & 15}`;
-  const { baseAsym, baseHash, dhe, aead } = negotiated!;
-  context.say('tsm', `SPDM ${version}: ${baseAsym}, ${baseHash}, ${dhe}, ${aead}`);
-  const chain = tsm.spdm.chains.get(slot)!;
-  context.say(
-    'tsm',
-    `certificate chain of slot ${slot}: ${chain.length} bytes, three certificates, trusted`,
-  );
-  context.say('tsm', 'CHALLENGE_AUTH signature covers this conversation');
   for (const block of blocks) {
     const type = measurementTypeNames[(block.ValueType ?? 0) & 0x7f];
     context.say('tsm', `measurement ${block.Index} ${type}: ${short(block.Value)}`);

@@ -216,14 +216,25 @@ test('session end makes a Secure stream Insecure and names what was lost', () =>
   assert.is(pair.ep.read(AT.STATUS), 0);
 });
 
-test('K_SET_GO needs all six keys of its set; twice is once', () => {
+test('K_SET_GO needs its own key; twice is once', () => {
   const pair = new Pair().configure();
-  for (const sub of ['00', '10', '20', '02', '12']) send(pair, KEY_PROG({ sub }));
   assert.is(send(pair, '040000 21 00 00 00'), INVALID);
-  send(pair, KEY_PROG({ sub: '22' }));
+  send(pair, KEY_PROG({ sub: '00' }));
   assert.is(send(pair, '040000 21 00 00 00'), '06000021000000');
   assert.is(send(pair, '040000 21 00 00 00'), '06000021000000');
+  assert.is(send(pair, '040000 21 00 10 00'), INVALID, 'another sub-stream');
   assert.is(send(pair, '040000 21 00 01 00'), INVALID, 'the other set');
+});
+
+test('key by key: KEY_PROG and K_SET_GO in turn make the stream Secure at the sixth, not before', () => {
+  const pair = new Pair().configure().enable();
+  const subs = ['00', '10', '20', '02', '12', '22'];
+  for (const [i, sub] of subs.entries()) {
+    send(pair, KEY_PROG({ sub }));
+    assert.is(pair.ep.read(AT.STATUS), 0);
+    assert.is(send(pair, `040000 21 00 ${sub} 00`), `060000 21 00 ${sub} 00`.replaceAll(' ', ''));
+    assert.is(pair.ep.read(AT.STATUS), i === subs.length - 1 ? 2 : 0);
+  }
 });
 
 test('both sets can be programmed and started, in either order', () => {

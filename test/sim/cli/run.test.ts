@@ -148,6 +148,12 @@ const wrong: [name: string, argv: string[], text: string, complaint: RegExp][] =
     /cannot read b\.yaml: no such file or directory/,
   ],
   [
+    'memory regions that overlap',
+    ['run', 'a.yaml'],
+    shortStory.replace('base: 0x200000000', 'base: 0x100000000'),
+    /a\.yaml: the machine cannot be built: regions\.private: overlaps shared/,
+  ],
+  [
     'a TDI the device does not have',
     ['run', 'a.yaml'],
     shortStory.replace('01:00.1', '01:00.7'),

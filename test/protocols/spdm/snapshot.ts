@@ -1,0 +1,48 @@
+/** All that a responder remembers, as text: two equal texts mean that nothing changed. */
+
+import { toHex } from '../../../protocols/codec/bytes.ts';
+import type { SpdmResponder } from '../../../protocols/spdm/responder.ts';
+import type { ConnectionTranscript, MessageLog } from '../../../protocols/spdm/transcript.ts';
+
+const hex = (_name: string, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value);
+
+export interface SnapshotOptions {
+  /** L1/L2 of connection and sessions, which refused requests may clear */
+  readonly measurements: boolean;
+}
+
+/**
+ * Sequence numbers are left out, since each record moves them on, and so are the B and C of M1/M2 with
+ * `measurements` false: a request that may be taken clears them before it is looked at further.
+ */
+export function snapshotOf(
+  responder: SpdmResponder,
+  options: SnapshotOptions = { measurements: true },
+): string {
+  const { config: _config, transcript, sessions, ...plain } = responder.state;
+  const bytes = (log: MessageLog) => toHex(log.bytes());
+  const { a, b, c, l }: ConnectionTranscript = transcript;
+  const windows = (log: MessageLog) => (options.measurements ? bytes(log) : '');
+  return JSON.stringify(
+    {
+      ...plain,
+      requesterDataTransferSize: String(plain.requesterDataTransferSize),
+      transcript: [bytes(a), windows(b), windows(c), windows(l)],
+      sessions: [...sessions.values()].map(({ keys, transcript: th, ...session }) => {
+        const { handshake, exportMasterSecret } = keys;
+        const { directions } = keys as unknown as {
+          directions: Record<string, { keys: unknown; sequence: number }>;
+        };
+        return {
+          ...session,
+          th: toHex(th.bytes()),
+          l: windows(th.l),
+          handshake,
+          exportMasterSecret,
+          keys: Object.values(directions).map((direction) => direction.keys),
+        };
+      }),
+    },
+    hex,
+  );
+}
