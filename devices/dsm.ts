@@ -12,6 +12,7 @@ import { IdekmResponder } from '../protocols/ide/idekm-responder.ts';
 import type { IdePort } from '../protocols/ide/port.ts';
 import { capabilityFlags } from '../protocols/spdm/codes.ts';
 import type { Measured } from '../protocols/spdm/measurements.ts';
+import type { SupportedAlgorithms } from '../protocols/spdm/party.ts';
 import { SpdmResponder } from '../protocols/spdm/responder.ts';
 import type {
   ResponderSlot,
@@ -48,14 +49,7 @@ export interface DsmOptions {
   readonly heartbeatPeriod: number;
   readonly ide: IdePort;
   readonly tdisp: TdispDevice;
-  /** algorithms, as the bit masks of NEGOTIATE_ALGORITHMS */
-  readonly algorithms: {
-    measurementHash: number;
-    baseAsym: number;
-    baseHash: number;
-    dhe: number;
-    aead: number;
-  };
+  readonly algorithms: SupportedAlgorithms;
   /** what the rest of the device must do about an effect */
   readonly onEffect: (effect: Effect) => void;
 }

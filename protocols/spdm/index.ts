@@ -8,6 +8,7 @@ export * from './measurements.ts';
 export * from './messages.ts';
 export { handshakeInTheClear, negotiatedOf } from './negotiate.ts';
 export * from './observer.ts';
+export * from './party.ts';
 export * from './requester-auth.ts';
 export * from './requester-session.ts';
 export * from './requester-state.ts';

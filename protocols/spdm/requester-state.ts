@@ -7,7 +7,6 @@
 import type { Facts, ValueOf } from '../codec/field.ts';
 import { encode } from '../codec/layout.ts';
 import { type PeerFault, peerFault, refusalText } from '../codec/refusal.ts';
-import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Work } from '../engine.ts';
 import type { Negotiated } from './algorithms.ts';
 import { ErrorCodes, errorNames, RequestCodes, ResponseCodes } from './codes.ts';
@@ -19,9 +18,9 @@ import {
   type MessageValue,
 } from './messages.ts';
 import type { LeafKey } from './observer.ts';
+import type { SpdmParty } from './party.ts';
 import type { Packet } from './responder.ts';
-import type { SupportedAlgorithms } from './responder-state.ts';
-import { fromApplicationData, type RecordBinding, toApplicationData } from './secured-message.ts';
+import { fromApplicationData, toApplicationData } from './secured-message.ts';
 import type { SessionKeys } from './session-keys.ts';
 import { ConnectionTranscript, type SessionTranscript } from './transcript.ts';
 
@@ -35,17 +34,7 @@ export interface Outgoing extends Packet {
 }
 export type Exchange<T> = Generator<Outgoing, T | PeerFault, Packet>;
 
-export interface RequesterConfig {
-  readonly crypto: CryptoProvider;
-  readonly binding: RecordBinding;
-  readonly random: (size: number) => Uint8Array;
-  /** SPDMVersion bytes it speaks, ascending */
-  readonly versions: readonly number[];
-  readonly flags: number;
-  readonly ctExponent: number;
-  readonly dataTransferSize: number;
-  readonly maxSpdmMsgSize: number;
-  readonly algorithms: SupportedAlgorithms;
+export interface RequesterConfig extends SpdmParty {
   /** bytes asked for by each GET_CERTIFICATE */
   readonly certificatePortion: number;
   /** judges a certificate chain blob and gives the leaf's key */

@@ -5,8 +5,8 @@ import { AlgTypes, measurementHashBits, type Negotiated, nameOfBit } from './alg
 import { capability, RequestCodes, ResponseCodes } from './codes.ts';
 import type { MessageValue } from './messages.ts';
 import { type AlgorithmsValue, negotiatedOf, tableBits } from './negotiate.ts';
+import type { SupportedAlgorithms } from './party.ts';
 import { type Exchange, type RequesterState, transact } from './requester-state.ts';
-import type { SupportedAlgorithms } from './responder-state.ts';
 
 const FIXED_FIELD_BYTES = 0x20;
 const OPAQUE_DATA_FMT1 = 2;

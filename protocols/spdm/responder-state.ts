@@ -1,11 +1,10 @@
 /** What a responder is built from, and what it remembers of its one connection and its sessions. */
 
-import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Effect, VendorResponder, Work } from '../engine.ts';
 import type { Negotiated } from './algorithms.ts';
 import type { Measured } from './measurements.ts';
+import type { SpdmParty } from './party.ts';
 import type { Phase } from './responder-rules.ts';
-import type { RecordBinding } from './secured-message.ts';
 import type { SessionKeys } from './session-keys.ts';
 import type { Signer } from './signing.ts';
 import { ConnectionTranscript, type SessionTranscript } from './transcript.ts';
@@ -16,27 +15,7 @@ export interface ResponderSlot {
   readonly signer: Signer;
 }
 
-/** Bit masks of what the responder supports; it picks the most significant bit both sides have. */
-export interface SupportedAlgorithms {
-  readonly measurementHash: number;
-  readonly baseAsym: number;
-  readonly baseHash: number;
-  readonly dhe: number;
-  readonly aead: number;
-}
-
-export interface ResponderConfig {
-  readonly crypto: CryptoProvider;
-  readonly binding: RecordBinding;
-  readonly random: (size: number) => Uint8Array;
-  /** SPDMVersion bytes, ascending */
-  readonly versions: readonly number[];
-  readonly flags: number;
-  /** answer within 2^ctExponent us */
-  readonly ctExponent: number;
-  readonly dataTransferSize: number;
-  readonly maxSpdmMsgSize: number;
-  readonly algorithms: SupportedAlgorithms;
+export interface ResponderConfig extends SpdmParty {
   readonly slots: ReadonlyMap<number, ResponderSlot>;
   /** what the device measures at this moment */
   readonly measure: () => readonly Measured[];
