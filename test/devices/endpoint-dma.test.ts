@@ -2,8 +2,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DmaCommands, DmaRegisters, DmaStatus } from '../../devices/dma-engine.ts';
 import { TdiAssignment } from '../../devices/host/tdi-assignment.ts';
+import type { LinkDirection } from '../../devices/records.ts';
 import { concat, le } from '../../protocols/codec/bytes.ts';
 import { completion, headerOffset, tag, typeOf } from '../../protocols/tlp/index.ts';
+import { armFlipBit, type FlipTarget } from '../../sim/faults/flip-bit.ts';
 import { MS, US } from '../../sim/kernel/index.ts';
 import { holdCompletions, type Machine, machineAt, STREAM_ID, startCopy } from './machine.ts';
 
@@ -135,6 +137,43 @@ test('a plaintext completion under the right Requester ID ends the stream', () =
   machine.pass(10 * US);
   assert.ok(machine.device.local.bytes.every((byte) => byte === 0));
   assert.is(machine.state, 'ERROR');
+});
+
+test('one bit changed on the link: nothing of the TLP is taken, and the stream is over', () => {
+  const rows: [name: string, direction: LinkDirection, tlp: FlipTarget, bit: number][] = [
+    ['answer to the device’s read', 'downstream', 'completion', 77],
+    ['the guest’s store', 'downstream', 'memory-write', 3],
+    ['the device’s read, in its address', 'upstream', 'memory-read', 12],
+    ['the device’s write', 'upstream', 'memory-write', 2000],
+  ];
+  for (const [name, direction, tlp, bit] of rows) {
+    const machine = machineAt('run');
+    const { memory, link } = machine.platform;
+    const before = { there: filled(256, 0x31), here: filled(256, 0x42) };
+    memory.guestWrite(PRIVATE, before.there);
+    machine.run(() => machine.guest.write(2, 0, before.here));
+    machine.pass(US);
+    armFlipBit(machine.kernel, link, { direction, tlp, bit });
+    const way = tlp === 'memory-write' && direction === 'upstream' ? 'from-device' : 'to-device';
+    const job = { direction: way, iova: PRIVATE, local: 0, length: 256 } as const;
+    machine.run(() => machine.guest.dma(job));
+    machine.pass(60 * MS);
+    assert.is(machine.of('interposed').length, 1, name);
+    assert.ok(
+      machine.of('tlp-dropped').some(({ code }) => code === 'MAC_FAILED'),
+      name,
+    );
+    assert.equal(memory.peek(PRIVATE, 256), before.there, name);
+    assert.equal(machine.device.local.bytes.slice(0, 256), before.here, name);
+    assert.not(
+      machine.run(() => machine.tsm.streamSecure()),
+      name,
+    );
+    // IDE_Fail alone tells the partner and moves nothing: a device whose write was changed runs on,
+    // and finds out with its next read.
+    assert.is(machine.state, way === 'from-device' ? 'RUN' : 'ERROR', name);
+    assert.is(machine.endpoint.ide.streams[0]!.failMessageReceived, direction === 'upstream', name);
+  }
 });
 
 test('UR, timeout: a T=1 read that fails ends the TDI, told once', () => {

@@ -11,7 +11,12 @@ import {
   getMeasurements,
   trustChain,
 } from '../../../protocols/spdm/requester-auth.ts';
-import { endSession, heartbeat, openSession, vendor } from '../../../protocols/spdm/requester-session.ts';
+import {
+  endSession,
+  heartbeat,
+  openSession,
+  vendor,
+} from '../../../protocols/spdm/requester-session.ts';
 import type { RequesterSession } from '../../../protocols/spdm/requester-state.ts';
 import { negotiate } from '../../../protocols/spdm/requester-vca.ts';
 import type { Pair } from './pair.ts';
@@ -88,28 +93,28 @@ export function answersOf(pair: Pair): Answer[] {
 /** The responder gives `bytes` as its answer number `index`, sealed where the true one was. */
 export function answering(pair: Pair, index: number, bytes: Uint8Array): Pair {
   let count = 0;
-  const { receive } = pair.responder;
-  const original = receive.bind(pair.responder);
+  const receive = pair.responder.receive.bind(pair.responder);
   pair.responder.receive = (packet) => {
-    const isTheOne = count++ === index;
-    if (!isTheOne) return original(packet);
-    const sessions = pair.responder.state.sessions.values();
-    for (const { keys } of sessions) {
-      const seal = keys.seal.bind(keys);
-      keys.seal = (side, id) => {
-        keys.seal = seal;
-        return seal(side, id, bytes);
-      };
-    }
-    const outcome = original(packet);
+    if (count++ !== index) return receive(packet);
+    const sessions = [...pair.responder.state.sessions.values()];
+    const seals = sessions.map(({ keys }) => keys.seal);
+    for (const [i, { keys }] of sessions.entries())
+      keys.seal = (side, id) => seals[i]!.call(keys, side, id, bytes);
+    const outcome = receive(packet);
+    for (const [i, { keys }] of sessions.entries()) keys.seal = seals[i]!;
     const { reply } = outcome;
-    return reply === undefined || reply.secured ? outcome : { ...outcome, reply: { ...reply, bytes } };
+    return reply === undefined || reply.secured
+      ? outcome
+      : { ...outcome, reply: { secured: false, bytes } };
   };
   return pair;
 }
 
 /** The answer with every field wrong in turn. */
-export function* wrongAnswers(pair: Pair, answer: Answer): Generator<{ name: string; bytes: Uint8Array }> {
+export function* wrongAnswers(
+  pair: Pair,
+  answer: Answer,
+): Generator<{ name: string; bytes: Uint8Array }> {
   const { bytes, request } = answer;
   const facts = {
     ...connectionFacts(bytes[0]!, pair.responder.state.negotiated),

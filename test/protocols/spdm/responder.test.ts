@@ -19,6 +19,7 @@ import {
 import { negotiate } from '../../../protocols/spdm/requester-vca.ts';
 import { mctpBinding } from '../../../protocols/spdm/secured-message.ts';
 import { flipped, measured, Pair, type PairOptions } from './pair.ts';
+import { recorded } from './recorded.ts';
 import { snapshotOf } from './snapshot.ts';
 
 const test = suite('spdm responder');
@@ -88,6 +89,21 @@ for (const version of [0x10, 0x11])
     const { blocks } = pair.good(getMeasurements(pair.requester, undefined, ALL));
     assert.is(blocks.length, measured.length);
   });
+
+test('the recorded requests of another implementation are taken', () => {
+  for (const version of [0x12, 0x13]) {
+    const pair = new Pair({ suite: 'P384', version, flags: { HANDSHAKE_IN_THE_CLEAR_CAP: 1 } });
+    const requests = recorded.map(({ hex }) => fromHex(hex)).filter((bytes) => bytes[1]! >= 0x80);
+    const newer = requests.filter((bytes) => bytes[0] === version);
+    for (const code of [0x84, 0xe1, 0xe3, 0x81, 0x82, 0x83, 0xe0, 0xe4]) {
+      const own = newer.find((bytes) => bytes[1] === code);
+      const bytes = (own ?? requests.find((each) => each[1] === code))!.slice();
+      if (own === undefined && code !== 0x84) bytes[0] = version;
+      assert.is(pair.plain(bytes)?.[1], code & 0x7f, `0x${code.toString(16)} of ${version}`);
+    }
+    assert.is([...pair.responder.state.sessions.keys()][0], 0xffff_ffff);
+  }
+});
 
 test('one session after the other has ids and keys of its own', () => {
   const pair = new Pair().authenticate();
