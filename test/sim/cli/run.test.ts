@@ -50,6 +50,14 @@ test('alone plays the shipped scenario and tells all seven chapters', async () =
   assert.not.match(out, /never looked/);
 });
 
+test('what README shows of a run is what the program says', async () => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  const excerpt = /A piece of what it says:\n\n```\n([^`]*)```/.exec(readme)![1]!;
+  const said = new Set((await cli([])).out.split('\n'));
+  for (const line of excerpt.split('\n'))
+    if (line.trim() !== '...') assert.ok(said.has(line), line);
+});
+
 test('--json is one document with the promised members', async () => {
   const { out, code } = await cli(['run', 'mine.yaml', '--json'], { 'mine.yaml': shortStory });
   assert.is(code, 0);
