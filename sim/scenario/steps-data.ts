@@ -8,7 +8,7 @@ import type { StoryContext } from './context.ts';
 import type { StepOf } from './schema.ts';
 
 const DEVICE_MEMORY_BAR = 2;
-/** DMA uses the second half KiB-aligned part of device memory, MMIO examples the first pages. */
+/** Where in device memory DMA steps put and take their bytes. */
 const DMA_LOCAL = 0x8000;
 const CHUNK = 256;
 const DOORBELL_SETTLE_PS = 2_000_000;

@@ -1,5 +1,6 @@
 /** Plays a scenario's story: chapter by chapter, step by step, each verb by the function named for it. */
 
+import { LocalError } from '../../protocols/codec/refusal.ts';
 import type { Task } from '../kernel/index.ts';
 import { StepFailed, StoryContext } from './context.ts';
 import type { Platform } from './platform.ts';
@@ -69,7 +70,8 @@ export function* playStory(platform: Platform, result: StoryResult): Task<void> 
         const task = play(result.context, step);
         if (task !== undefined) yield* task;
       } catch (error) {
-        if (!(error instanceof StepFailed)) throw error;
+        // A step out of order asks for what is not there yet: the story's mistake, not the program's.
+        if (!(error instanceof StepFailed || error instanceof LocalError)) throw error;
         result.broken = step.verb;
         result.context.say('story', `${step.verb}: ${error.message}`);
         result.context.finding(step.verb, error.message);

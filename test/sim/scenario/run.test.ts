@@ -133,6 +133,19 @@ const orders: [steps: string[], why: RegExp][] = [
   [toRun.filter((step) => step !== 'accept') as string[], /NOT_ACCEPTED/],
   [[...toRun, 'lock'], /TDISP_INVALID_INTERFACE_STATE/],
   [[...toRun, 'start'], /NOT_LOCKED/],
+  [['enumerate', 'lock'], /session: open one first/],
+  [['enumerate', 'open-session'], /negotiate/],
+  [['enumerate', 'secure-link: { stream-id: 1 }'], /session: open one first/],
+  [['enumerate', 'tear-down-link'], /stream: prepare one first/],
+  [['enumerate', 'end-session'], /session: open one first/],
+  [
+    [...toRun, 'dma: { direction: to-device, buffer: private, length: 2MiB }'],
+    /no memory of the guest's/,
+  ],
+  [
+    [...toRun, 'dma: { direction: to-device, buffer: nowhere, length: 1KiB }'],
+    /no memory region "nowhere"; there are shared, private/,
+  ],
 ];
 for (const [steps, why] of orders)
   refusals(`out of order: ${steps.at(-1)} after ${steps.length - 1} steps`, () => {
