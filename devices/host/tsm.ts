@@ -78,6 +78,8 @@ export class Tsm {
   readonly spdm: RequesterState;
   session: RequesterSession | undefined;
   stream: LinkStream | undefined;
+  /** what the device reported when it was authenticated */
+  private measured: readonly MeasurementBlockValue[] | undefined;
   private readonly options: TsmOptions;
   /** one outstanding command per DSM */
   private readonly channel = new Resource(1);
@@ -145,6 +147,7 @@ export class Tsm {
         'SUMMARY',
         'CHALLENGE_AUTH summarises other measurements than were reported',
       );
+    this.measured = blocks;
     return blocks;
   }
 
@@ -158,11 +161,23 @@ export class Tsm {
     return isPeerFault(measured) ? measured : measured.blocks;
   }
 
-  /** KEY_EXCHANGE and FINISH; the session is then this TSM's only one. */
+  /**
+   * KEY_EXCHANGE and FINISH, with the device that was measured; the session is then this TSM's only one.
+   */
   *connect(slot: number): Task<RequesterSession | PeerFault> {
     const asked = { slot, summaryType: SUMMARY_ALL, terminationPolicy: 0 } as const;
     const session = yield* this.drive(openSession(this.spdm, asked));
-    if (!isPeerFault(session)) this.session = session;
+    if (isPeerFault(session)) return session;
+    const { summary } = session;
+    const fits = summary !== undefined && summaryFits(this.spdm, summary, this.measured ?? []);
+    if (this.measured !== undefined && !fits) {
+      yield* this.drive(endSession(this.spdm, session));
+      return peerFault(
+        'SUMMARY',
+        'KEY_EXCHANGE_RSP summarises other measurements than were reported',
+      );
+    }
+    this.session = session;
     return session;
   }
 

@@ -63,6 +63,18 @@ test('summary and blocks must be of the same measurements', () => {
   assert.is(isPeerFault(blocks) && blocks.code, 'SUMMARY');
 });
 
+test('a session is kept only with the device that was measured', () => {
+  const machine = machineAt('enumerated');
+  const blocks = machine.run(() => machine.tsm.authenticate(0));
+  assert.not(isPeerFault(blocks));
+  const items = machine.platform.measured as Measured[];
+  items[0] = { ...items[0]!, content: new Uint8Array(4) };
+  const session = machine.run(() => machine.tsm.connect(0));
+  assert.is(isPeerFault(session) && session.code, 'SUMMARY');
+  assert.is(machine.tsm.session, undefined);
+  assert.is(machine.endpoint.dsm.spdm.state.sessions.size, 0);
+});
+
 test('an empty slot, and a root that is not trusted', () => {
   const machine = machineAt('enumerated');
   const empty = machine.run(() => machine.tsm.authenticate(3));
