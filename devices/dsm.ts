@@ -18,6 +18,7 @@ import type {
   ResponderSlot,
   SessionEnded,
   SessionEstablished,
+  SessionHeartbeat,
 } from '../protocols/spdm/responder-state.ts';
 import { doeBinding } from '../protocols/spdm/secured-message.ts';
 import { type TdispDevice, TdispResponder } from '../protocols/tdisp/index.ts';
@@ -153,7 +154,8 @@ export class Dsm {
     for (const effect of effects) {
       if (effect.type === 'session-established') this.established(effect as SessionEstablished);
       if (effect.type === 'session-ended') this.ended(effect as SessionEnded);
-      if (effect.type === 'session-heartbeat') this.rearm();
+      if (effect.type === 'session-heartbeat')
+        this.arm((effect as SessionHeartbeat).sessionId, this.options.heartbeatPeriod);
       this.options.onEffect(effect);
     }
   }
@@ -181,10 +183,6 @@ export class Dsm {
     if (period === 0) return;
     const expired = () => this.apply(this.spdm.heartbeatExpired(sessionId));
     this.watchdogs.set(sessionId, this.kernel.schedule(2 * period * S, expired));
-  }
-
-  private rearm(): void {
-    for (const id of [...this.watchdogs.keys()]) this.arm(id, this.options.heartbeatPeriod);
   }
 
   /** Certificate chain of a slot. @throws LocalError if the slot is empty. */

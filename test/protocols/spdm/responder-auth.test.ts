@@ -106,6 +106,8 @@ test('measurements are digests unless they are raw or asked for raw', () => {
   assert.is(block(0, 1), `010123000020 00${digest}`.replace(' ', ''));
   assert.is(block(2, 1), '01010700800400' + '00010203');
   assert.is(block(0, 3), '03010b00870800' + '0500000000000000');
+  const older = new Pair({ version: 0x11 }).authenticate();
+  assert.is(older.plain('11e00201')?.[12], 0, 'the bit came with 1.2');
 });
 
 test('L1/L2: any other request starts the window anew, a signature and an ERROR end it', () => {

@@ -205,6 +205,17 @@ test('ALGORITHMS: one bit of each, the strongest both have', () => {
   );
 });
 
+test('ALGORITHMS: of several that both have, the most significant bit', () => {
+  const both = { measurementHash: 6, baseAsym: 0x90, baseHash: 3, dhe: 0x18, aead: 7 };
+  const pair = pairOf({ responder: { algorithms: both } });
+  pair.plain(GET_VERSION);
+  pair.plain(capabilities(0x12, { ...IDENTITY, ...KEYED }));
+  const tables = '02201f00 03200300 05200100';
+  const reply = pair.plain(algorithms({ tables, asym: 0x1ff, hash: 0x7f }))!;
+  assert.is(toHex(reply.subarray(8, 20)), '040000008000000002000000');
+  assert.is(toHex(reply.subarray(36)), '022010000320020005200100');
+});
+
 test('20 extended algorithms are taken, none of them is selected', () => {
   const reply = atCapabilities().plain(algorithms({ extAsym: 10, extHash: 10 }))!;
   assert.is(reply[1], 0x63);

@@ -7,6 +7,7 @@ import { encode } from '../../../protocols/codec/layout.ts';
 import { mutations } from '../../../protocols/codec/mutate.ts';
 import { isPeerFault } from '../../../protocols/codec/refusal.ts';
 import { suiteOf } from '../../../protocols/spdm/algorithms.ts';
+import { dataKeys } from '../../../protocols/spdm/key-schedule.ts';
 import {
   measurementOf,
   summaryHash,
@@ -217,6 +218,9 @@ test('directions and phases have keys and sequence numbers of their own', () => 
   const th2 = new Uint8Array(32).fill(3);
   assert.is(left.exportMasterSecret, undefined);
   for (const keys of [left, right]) keys.enterDataPhase(th2);
+  const data = dataKeys(left.scope, left.handshake.handshakeSecret, th2);
+  assert.is(left.nextSeal('request').iv, toHex(data.request.iv), 'from zero again');
+  assert.is(left.nextSeal('response').iv, toHex(data.response.iv));
   assert.is(left.exportMasterSecret?.length, 32);
   assert.equal(left.exportMasterSecret, right.exportMasterSecret);
   for (const side of ['request', 'response'] as const) pass(side);
