@@ -3,7 +3,6 @@
  * engines' work into time by the cost table, and their effects into what the device does.
  */
 
-import { LocalError } from '../protocols/codec/refusal.ts';
 import type { CryptoProvider } from '../protocols/crypto/provider.ts';
 import { DoeMailbox, type MailboxOutcome } from '../protocols/doe/mailbox.ts';
 import { DoeTypes, encodeObject, VENDOR_PCI_SIG } from '../protocols/doe/object.ts';
@@ -183,12 +182,5 @@ export class Dsm {
     if (period === 0) return;
     const expired = () => this.apply(this.spdm.heartbeatExpired(sessionId));
     this.watchdogs.set(sessionId, this.kernel.schedule(2 * period * S, expired));
-  }
-
-  /** Certificate chain of a slot. @throws LocalError if the slot is empty. */
-  chain(slot: number): Uint8Array {
-    const entry = this.options.slots.get(slot);
-    if (entry === undefined) throw new LocalError(`slot: ${slot} holds no certificate chain`);
-    return entry.chain;
   }
 }

@@ -4,6 +4,7 @@
  * the TDISP state machine.
  */
 
+import { le } from '../protocols/codec/bytes.ts';
 import type { CryptoProvider } from '../protocols/crypto/provider.ts';
 import type { Effect } from '../protocols/engine.ts';
 import type { StreamStateEffect } from '../protocols/ide/effects.ts';
@@ -230,8 +231,7 @@ export class Endpoint {
     }
     const offset = registerNumber(tlp);
     if (!hasData(tlp)) {
-      const value = device.config.read(offset);
-      const data = Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
+      const data = le(device.config.read(offset), 4);
       this.complete(request, number, CompletionStatuses.SC, data);
       return;
     }

@@ -3,6 +3,7 @@
  * that makes it a device. Whether a request may reach it is the endpoint's and the TDI's business.
  */
 
+import { readDwLE } from '../protocols/codec/bytes.ts';
 import { LocalError } from '../protocols/codec/refusal.ts';
 import { RangeAttributes } from '../protocols/tdisp/index.ts';
 import type { MmioFact } from '../protocols/tdisp/report.ts';
@@ -183,10 +184,7 @@ export class PciFunction {
     if (!this.msix.enabled || this.msix.functionMask || number >= this.plan.msix.vectors)
       return undefined;
     const at = number * MSIX_ENTRY_BYTES;
-    const dw = (offset: number) => {
-      const [a, b, c, d] = this.msixTable.bytes.subarray(at + offset, at + offset + 4);
-      return ((d! << 24) | (c! << 16) | (b! << 8) | a!) >>> 0;
-    };
+    const dw = (offset: number) => readDwLE(this.msixTable.bytes, at + offset);
     if ((dw(12) & 1) === 1) return undefined;
     const address = dw(4) * 2 ** 32 + (dw(0) - (dw(0) % 4));
     return Number.isSafeInteger(address + 4) ? { address, data: dw(8) } : undefined;

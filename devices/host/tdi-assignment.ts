@@ -43,6 +43,7 @@ export interface AssignmentOptions {
   readonly addressWidthMin: number;
 }
 
+const PAGE_SIZE = 4096;
 const LOCK_FLAGS = LockFlags.NO_FW_UPDATE | LockFlags.LOCK_MSIX;
 /** DMA without PASID, and neither ATS nor PRS: nothing the IOMMU model would have to answer */
 const INFO_MASK =
@@ -164,12 +165,11 @@ export class TdiAssignment {
 
   /** May the guest reach these bytes of a BAR with T=1? */
   grants(barIndex: number, offset: number, length: number): boolean {
-    const PAGE = 4096;
     return this.granted.some(
       (each) =>
         each.barIndex === barIndex &&
         offset >= Number(each.offset) &&
-        offset + length <= Number(each.offset) + each.pages * PAGE,
+        offset + length <= Number(each.offset) + each.pages * PAGE_SIZE,
     );
   }
 }

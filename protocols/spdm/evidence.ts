@@ -4,7 +4,7 @@
  * clock. Every check is made that can be, so that a refusal names all its reasons.
  */
 
-import { equal, toHex } from '../codec/bytes.ts';
+import { concat, equal, toHex } from '../codec/bytes.ts';
 import { type Refusal, refusalText } from '../codec/refusal.ts';
 import { type HashName, type SignatureName, signatureAlgorithms } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -103,13 +103,6 @@ function signatureScope(
       `negotiated ${negotiated.baseAsym ?? 'no signature'} with ${negotiated.baseHash}, the leaf's key is ${leaf.algorithm}`,
     );
   return { hash: suite.hash, vca: evidence.vca, negotiated };
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
 }
 
 const SLOT_MASK = 0x0f;
@@ -235,7 +228,7 @@ function verifyMessages(
   if ('code' in scope) checks.push(scope);
   else {
     const { MEASUREMENTS } = SigningContexts;
-    const transcript = joined(scope.vca, signed);
+    const transcript = concat(scope.vca, signed);
     const by = { crypto, hash: scope.hash, version };
     const { algorithm, publicKey } = key;
     const good = verifyTranscript(by, algorithm, publicKey, MEASUREMENTS, transcript, signature);

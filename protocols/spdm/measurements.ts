@@ -1,5 +1,6 @@
 /** Measurement blocks (DSP0274 10.11.1): what a device reports of itself, and its summary hash. */
 
+import { concat } from '../codec/bytes.ts';
 import type { ValueOf } from '../codec/field.ts';
 import { encode } from '../codec/layout.ts';
 import type { HashName } from '../crypto/algorithms.ts';
@@ -57,13 +58,6 @@ export function summaryOfBlocks(
   baseHash: HashName,
   blocks: readonly MeasurementBlockValue[],
 ): Uint8Array {
-  const parts = blocks.map((block) => encode(measurementBlock, block));
-  const size = parts.reduce((sum, part) => sum + part.length, 0);
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return crypto.hash(baseHash, all);
+  const record = concat(...blocks.map((block) => encode(measurementBlock, block)));
+  return crypto.hash(baseHash, record);
 }

@@ -279,10 +279,7 @@ export class SpdmObserver {
     const offset = request[4]! | (request[5]! << 8);
     const known = offset === 0 ? new Uint8Array(0) : (this.chains.get(slot) ?? new Uint8Array(0));
     if (known.length !== offset) return;
-    const chain = new Uint8Array(offset + CertChain.length);
-    chain.set(known);
-    chain.set(CertChain, offset);
-    this.chains.set(slot, chain);
+    this.chains.set(slot, concat(known, CertChain));
   }
 
   /** What a session's TH starts with: VCA, and DIGESTS where slots have key pairs of their own. */

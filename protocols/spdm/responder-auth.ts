@@ -10,14 +10,11 @@ import { type Measured, measurementOf, summaryHash } from './measurements.ts';
 import * as auth from './messages-auth.ts';
 import { summaryPresent } from './negotiate.ts';
 import type { Answer, ErrorAnswer, ResponderState, Turn } from './responder-state.ts';
+import { answerHeader } from './responder-state.ts';
 import { SigningContexts, signTranscript } from './signing.ts';
 import { l1l2 } from './transcript.ts';
 
 const invalid: ErrorAnswer = { error: ErrorCodes.InvalidRequest };
-
-function head(turn: Turn, code: number, Param1 = 0, Param2 = 0) {
-  return { SPDMVersion: turn.version, RequestResponseCode: code, Param1, Param2 };
-}
 
 export const hashOf = (state: ResponderState): HashName => suiteOf(state.negotiated!)!.hash;
 
@@ -37,7 +34,7 @@ export function answerDigests(state: ResponderState, turn: Turn): Answer {
   const mask = slotMask(state);
   // From 1.3 on Param1 is SupportedSlotMask, which holds at least the provisioned slots.
   const supported = turn.version >= 0x13 ? mask : 0;
-  const value = { ...head(turn, ResponseCodes.DIGESTS, supported, mask), Digest };
+  const value = { ...answerHeader(turn, ResponseCodes.DIGESTS, supported, mask), Digest };
   const reply = encode(auth.digests, value, facts(state));
   if (turn.session === undefined)
     turn.afterSeal = () => state.transcript.b.add(turn.request, reply);
@@ -71,7 +68,7 @@ export function answerCertificate(
   const RemainderLength = entry.chain.length - offset - size;
   const reply = encode(
     auth.certificate,
-    { ...head(turn, ResponseCodes.CERTIFICATE, slot), RemainderLength, CertChain },
+    { ...answerHeader(turn, ResponseCodes.CERTIFICATE, slot), RemainderLength, CertChain },
     facts(state),
   );
   if (turn.session === undefined)
@@ -122,7 +119,7 @@ export function answerChallenge(
   const context = value.RequesterContext;
   const size = state.negotiated!.signatureSize;
   const answer = {
-    ...head(turn, ResponseCodes.CHALLENGE_AUTH, value.Param1, slotMask(state)),
+    ...answerHeader(turn, ResponseCodes.CHALLENGE_AUTH, value.Param1, slotMask(state)),
     CertChainHash: crypto.hash(hash, slot.chain),
     Nonce: random(32),
     ...optional,
@@ -186,7 +183,7 @@ export function answerMeasurements(
   const known = facts(state, { signed: wantsSignature ? 1 : 0 });
   const Param1 = value.Param2 === 0 ? items.length : 0;
   const answer = {
-    ...head(turn, ResponseCodes.MEASUREMENTS, Param1, wantsSignature ? slotId : 0),
+    ...answerHeader(turn, ResponseCodes.MEASUREMENTS, Param1, wantsSignature ? slotId : 0),
     MeasurementRecord,
     Nonce: random(32),
     OpaqueData: new Uint8Array(0),

@@ -21,16 +21,13 @@ import type {
   SessionHeartbeat,
   Turn,
 } from './responder-state.ts';
+import { answerHeader } from './responder-state.ts';
 import { SessionKeys, sessionScopes } from './session-keys.ts';
 import { SigningContexts, signTranscript } from './signing.ts';
 import { SessionTranscript } from './transcript.ts';
 
 const invalid: ErrorAnswer = { error: ErrorCodes.InvalidRequest };
 const RSP_SESSION_ID_FIRST = 0xffff;
-
-function head(turn: Turn, code: number, Param1 = 0, Param2 = 0) {
-  return { SPDMVersion: turn.version, RequestResponseCode: code, Param1, Param2 };
-}
 
 /** RspSessionID counts down, so that ids of ended sessions come back late. */
 function nextRspSessionId(state: ResponderState): number {
@@ -68,7 +65,7 @@ export function answerKeyExchange(
   const clear = handshakeInTheClear(negotiated);
   const { hashSize, signatureSize } = negotiated;
   const answer = {
-    ...head(turn, ResponseCodes.KEY_EXCHANGE_RSP, heartbeatPeriod(state)),
+    ...answerHeader(turn, ResponseCodes.KEY_EXCHANGE_RSP, heartbeatPeriod(state)),
     RspSessionID: rspId,
     MutAuthRequested: 0,
     SlotIDParam: 0,
@@ -139,7 +136,7 @@ export function answerFinish(
   const clear = handshakeInTheClear(state.negotiated!);
   const facts = connectionFacts(turn.version, state.negotiated);
   const opaque = turn.version >= 0x14 ? { OpaqueData: new Uint8Array(0) } : {};
-  const answer = { ...head(turn, ResponseCodes.FINISH_RSP), ...opaque };
+  const answer = { ...answerHeader(turn, ResponseCodes.FINISH_RSP), ...opaque };
   const ResponderVerifyData = new Uint8Array(hashSize);
   const draft = encode(
     layouts.finishRsp,
@@ -175,7 +172,7 @@ export function answerHeartbeat(
     return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
   const beat: SessionHeartbeat = { type: 'session-heartbeat', sessionId: session.id };
   turn.effects.push(beat);
-  return encode(layouts.heartbeatAck, head(turn, ResponseCodes.HEARTBEAT_ACK));
+  return encode(layouts.heartbeatAck, answerHeader(turn, ResponseCodes.HEARTBEAT_ACK));
 }
 
 export function answerEndSession(
@@ -184,5 +181,5 @@ export function answerEndSession(
   session: ResponderSession,
 ): Answer {
   turn.afterSeal = () => state.endSession(session.id, turn.effects, 'END_SESSION');
-  return encode(layouts.endSessionAck, head(turn, ResponseCodes.END_SESSION_ACK));
+  return encode(layouts.endSessionAck, answerHeader(turn, ResponseCodes.END_SESSION_ACK));
 }

@@ -72,6 +72,11 @@ export interface Turn {
   afterSeal: (() => void) | undefined;
 }
 
+/** The four bytes an answer in this turn starts with. */
+export function answerHeader(turn: Turn, code: number, Param1 = 0, Param2 = 0) {
+  return { SPDMVersion: turn.version, RequestResponseCode: code, Param1, Param2 };
+}
+
 export class ResponderState {
   readonly config: ResponderConfig;
   readonly transcript = new ConnectionTranscript();

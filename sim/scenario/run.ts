@@ -2,6 +2,7 @@
 
 import type { SimRecords } from '../../devices/records.ts';
 import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
+import { bdf } from '../../protocols/tlp/index.ts';
 import { attachCheckers, type Checker } from '../checkers/index.ts';
 import type { AnyRecord, RunReason } from '../kernel/index.ts';
 import { TraceHash } from '../kernel/index.ts';
@@ -91,8 +92,7 @@ export class ScenarioRun {
     const { kernel, endpoint, scenario } = this.platform;
     const tdis = endpoint.functions.map(({ plan }) => {
       const rid = endpoint.requesterId(plan.number);
-      const id = `${(rid >> 8).toString(16).padStart(2, '0')}:00.${plan.number}`;
-      return { id, state: endpoint.dsm.tdisp.state(rid) };
+      return { id: bdf(rid), state: endpoint.dsm.tdisp.state(rid) };
     });
     return {
       scenario: scenario.name,
