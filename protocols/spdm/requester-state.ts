@@ -61,7 +61,8 @@ export class RequesterState {
   readonly leaves = new Map<number, LeafKey>();
   version = 0x10;
   responderFlags = 0;
-  responderDataTransferSize = 0;
+  /** no request may be longer; without limit until CAPABILITIES names one */
+  responderDataTransferSize = Number.POSITIVE_INFINITY;
   negotiated: Negotiated | undefined;
   authenticated = false;
   work: Work[] = [];
@@ -139,6 +140,9 @@ export function* transact<Q extends KnownCode, R extends KnownCode>(
     ...fields,
   } as ValueOf<(typeof layouts)[Q]>;
   const request = encode(layouts[requestCode], message, facts);
+  const room = state.responderDataTransferSize;
+  if (request.length > room)
+    return peerFault('REQUEST_TOO_LARGE', `${request.length} bytes, the responder takes ${room}`);
   if (session === undefined) state.transcript.onRequest(requestCode, state.authenticated);
   else if (requestCode !== RequestCodes.GET_MEASUREMENTS) session.transcript.l.clear();
   const answer = yield* sendBytes(state, session, request);

@@ -19,6 +19,7 @@ export function* negotiate(state: RequesterState): Exchange<Negotiated> {
   const { config } = state;
   state.version = 0x10;
   state.negotiated = undefined;
+  state.responderDataTransferSize = Number.POSITIVE_INFINITY;
   state.authenticated = false;
   state.sessions.clear();
   const { GET_VERSION, GET_CAPABILITIES } = RequestCodes;
@@ -45,7 +46,7 @@ export function* negotiate(state: RequesterState): Exchange<Negotiated> {
     MaxSPDMmsgSize: config.maxSpdmMsgSize,
   });
   if (isPeerFault(caps)) return caps;
-  const { Flags, DataTransferSize = config.dataTransferSize } = caps.value;
+  const { Flags, DataTransferSize = Number.POSITIVE_INFINITY } = caps.value;
   const fault = capabilitiesFault(state.version, caps.value);
   if (fault !== undefined) return fault;
   state.transcript.a.add(caps.request, caps.response);

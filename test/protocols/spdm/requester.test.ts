@@ -326,4 +326,14 @@ test('steps out of order are our own mistakes, and named', () => {
   mistake(/slot: no chain/, () => pair.run(challenge(pair.requester, 0, 0)));
 });
 
+test('no request is longer than the responder’s DataTransferSize; nothing is sent, nothing changes', () => {
+  const pair = new Pair({
+    responder: { dataTransferSize: 100, maxSpdmMsgSize: 100 },
+  }).authenticate();
+  const before = [pair.wire.length, pair.requester.transcript.m1m2().length];
+  assert.is(codeOf(pair.run(openSession(pair.requester, ASKED))), 'REQUEST_TOO_LARGE');
+  assert.equal([pair.wire.length, pair.requester.transcript.m1m2().length], before);
+  assert.is(pair.requester.sessions.size, 0);
+});
+
 test.run();
