@@ -12,13 +12,13 @@ import type { IdePort } from '../protocols/ide/port.ts';
 import { capabilityFlags } from '../protocols/spdm/codes.ts';
 import type { Measured } from '../protocols/spdm/measurements.ts';
 import type { SupportedAlgorithms } from '../protocols/spdm/party.ts';
-import { SpdmResponder } from '../protocols/spdm/responder.ts';
+import { SpdmResponder } from '../protocols/spdm/responder/responder.ts';
 import type {
   ResponderSlot,
   SessionEnded,
   SessionEstablished,
   SessionHeartbeat,
-} from '../protocols/spdm/responder-state.ts';
+} from '../protocols/spdm/responder/state.ts';
 import { doeBinding } from '../protocols/spdm/secured-message.ts';
 import { type TdispDevice, TdispResponder } from '../protocols/tdisp/index.ts';
 import { type EventHandle, type Kernel, S } from '../sim/kernel/index.ts';

@@ -19,7 +19,7 @@ import {
   encodeObject,
   VENDOR_PCI_SIG,
 } from '../../protocols/doe/object.ts';
-import type { Packet } from '../../protocols/spdm/responder.ts';
+import type { Packet } from '../../protocols/spdm/responder/responder.ts';
 import { delay, type Kernel, type Task } from '../../sim/kernel/index.ts';
 import type { SimRecords } from '../records.ts';
 import type { RootComplex } from '../root-complex.ts';

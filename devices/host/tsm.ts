@@ -22,20 +22,20 @@ import {
   getMeasurements,
   summaryFits,
   trustChain,
-} from '../../protocols/spdm/requester-auth.ts';
+} from '../../protocols/spdm/requester/auth.ts';
 import {
   endSession,
   heartbeat,
   openSession,
   vendor,
-} from '../../protocols/spdm/requester-session.ts';
+} from '../../protocols/spdm/requester/session.ts';
 import {
   type Exchange,
   type RequesterConfig,
   type RequesterSession,
   RequesterState,
-} from '../../protocols/spdm/requester-state.ts';
-import { negotiate } from '../../protocols/spdm/requester-vca.ts';
+} from '../../protocols/spdm/requester/state.ts';
+import { negotiate } from '../../protocols/spdm/requester/vca.ts';
 import { delay, Resource, type Task, type TraceBus, use } from '../../sim/kernel/index.ts';
 import { type CostTable, costOf } from '../dsm.ts';
 import type { SimRecords } from '../records.ts';

@@ -1,41 +1,100 @@
 /**
  * The one door to cryptography. Every operation is synchronous and deterministic; two providers
  * given the same arguments return the same bytes, so a run's trace never depends on which is used.
- * A key, IV or tag size that does not fit the algorithm throws `LocalError`; what a peer may have sent
- * (public keys, signatures, sealed bytes) never throws.
+ * A key, IV or tag size that does not fit the algorithm, and an algorithm the provider does not
+ * support, throw `LocalError`; what a peer may have sent (public keys, signatures, ciphertexts, sealed
+ * bytes) never throws.
  */
 
-import type { AeadName, CurveName, HashName, SignatureName } from './algorithms.ts';
+import type {
+  AeadName,
+  AlgorithmName,
+  CurveName,
+  GroupName,
+  HashName,
+  KemName,
+  SignatureName,
+} from './algorithms.ts';
 
+export interface KemKeyPair {
+  readonly encapsulationKey: Uint8Array;
+  readonly decapsulationKey: Uint8Array;
+}
+export interface Encapsulated {
+  readonly ciphertext: Uint8Array;
+  /** 32 bytes */
+  readonly sharedSecret: Uint8Array;
+}
+
+/**
+ * Keys as bytes, by family. ECDSA: private scalar, public X || Y. RSA: PKCS #1 RSAPrivateKey and
+ * RSAPublicKey in DER. EDDSA: RFC 8032 private key (32, 57 bytes) and public key. ML_DSA, SLH_DSA:
+ * FIPS 204/205 expanded private key and public key.
+ */
 export interface CryptoProvider {
   readonly name: string;
+
+  /** False: not offered to a peer, and refused by name if the peer insists on it. */
+  supports(name: AlgorithmName): boolean;
 
   hash(name: HashName, data: Uint8Array): Uint8Array;
   hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array;
 
-  /** Signature r || s over `message`, which is hashed with `hash`; nonce by RFC 6979. */
+  /**
+   * Signature over `message`: ECDSA and RSA hash it with `hash`, the others take it whole. `context` is
+   * the scheme's own context parameter (Ed448, ML-DSA, SLH-DSA; at most 255 bytes); default empty.
+   * Deterministic: ECDSA by RFC 6979, PSS with a salt drawn from key and message as long as the hash,
+   * ML-DSA and SLH-DSA without extra entropy.
+   */
   sign(
     name: SignatureName,
     hash: HashName,
     privateKey: Uint8Array,
     message: Uint8Array,
+    context?: Uint8Array,
   ): Uint8Array;
-  /** `publicKey` is X || Y. False for a wrong signature, a wrong length and a point off the curve. */
+  /** False for a wrong signature, a wrong length, and a public key that is none. */
   verify(
     name: SignatureName,
     hash: HashName,
     publicKey: Uint8Array,
     message: Uint8Array,
     signature: Uint8Array,
+    context?: Uint8Array,
   ): boolean;
+  /** A private key drawn from `random`; the same draws give the same key. */
+  generateSigningKey(name: SignatureName, random: (size: number) => Uint8Array): Uint8Array;
+  /** The public key of a private key, in the form `verify` takes. */
+  signingPublicKey(name: SignatureName, privateKey: Uint8Array): Uint8Array;
 
-  /** X || Y of a private scalar, which is big-endian and in [1, n-1]. */
-  publicKey(curve: CurveName, privateKey: Uint8Array): Uint8Array;
-  /** X coordinate of the shared point, or undefined if the peer's X || Y is no point of the curve. */
+  /**
+   * Public value of a private one: X || Y of a big-endian scalar in [1, n-1], or, of an FFDHE group, g^x
+   * as long as the prime.
+   */
+  publicKey(group: GroupName, privateKey: Uint8Array): Uint8Array;
+  /**
+   * X coordinate of the shared point, or g^xy padded to the prime's length; undefined if the peer's value
+   * is no point of the curve, or not in [2, p-2].
+   */
   sharedSecret(
-    curve: CurveName,
+    group: GroupName,
     privateKey: Uint8Array,
     peerPublicKey: Uint8Array,
+  ): Uint8Array | undefined;
+
+  /** FIPS 203 key pair of a 64-byte seed (d || z). */
+  kemKeyPair(name: KemName, seed: Uint8Array): KemKeyPair;
+  /** Of a 32-byte message; undefined if the encapsulation key fails the modulus check. */
+  kemEncapsulate(
+    name: KemName,
+    encapsulationKey: Uint8Array,
+    message: Uint8Array,
+  ): Encapsulated | undefined;
+  /** A wrong ciphertext gives another secret (implicit rejection); undefined only for a wrong length. */
+  kemDecapsulate(
+    name: KemName,
+    decapsulationKey: Uint8Array,
+    ciphertext: Uint8Array,
   ): Uint8Array | undefined;
 
   /** Ciphertext || tag, the tag cut to `tagSize` bytes (12 to 16; default 16). */
@@ -58,7 +117,7 @@ export interface CryptoProvider {
   ): Uint8Array | undefined;
 }
 
-/** A private key from `draw`, uniform in [1, n-1] by rejection (FIPS 186-5 A.2.2). */
+/** A private scalar from `draw`, uniform in [1, n-1] by rejection (FIPS 186-5 A.2.2). */
 export function drawPrivateKey(
   provider: CryptoProvider,
   curve: CurveName,

@@ -5,7 +5,7 @@ import { type SignatureName, signatureAlgorithms } from '../crypto/algorithms.ts
 import type { Certificate } from '../x509/parse.ts';
 import { certChain } from '../x509/spdm-chain.ts';
 import { parseChain } from '../x509/split.ts';
-import type { LeafKey } from './observer.ts';
+import type { LeafKey } from './observer/observer.ts';
 
 /** The signature algorithm a certificate's EC key is made for; undefined for any other key. */
 export function keyOf(certificate: Certificate): LeafKey | undefined {

@@ -5,7 +5,7 @@ import type { ValueOf } from '../codec/field.ts';
 import { encode } from '../codec/layout.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { measurementBlock } from './messages-auth.ts';
+import { measurementBlock } from './messages/auth.ts';
 
 export type MeasurementBlockValue = ValueOf<typeof measurementBlock>;
 

@@ -16,7 +16,7 @@ import {
   signatureSizes,
 } from './algorithms.ts';
 import { capability } from './codes.ts';
-import type { KnownCode, MessageValue } from './messages.ts';
+import type { KnownCode, MessageValue } from './messages/registry.ts';
 
 export type AlgorithmsValue = MessageValue<0x63 & KnownCode>;
 export type NegotiateValue = MessageValue<0xe3 & KnownCode>;

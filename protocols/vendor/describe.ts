@@ -13,7 +13,11 @@ import { describeIdekm } from '../ide/idekm.ts';
 import { MctpMessageTypes } from '../mctp/packet.ts';
 import { describePldm } from '../mctp/pldm.ts';
 import { PCI_SIG_VENDOR_ID, PciSigProtocols, RegistryIds } from '../spdm/codes.ts';
-import type { OtherDescriber, VendorDescriber, VendorDescription } from '../spdm/observer.ts';
+import type {
+  OtherDescriber,
+  VendorDescriber,
+  VendorDescription,
+} from '../spdm/observer/observer.ts';
 import { describeTdisp } from '../tdisp/describe.ts';
 
 interface Described {

@@ -7,7 +7,11 @@ import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
 import { discoveryRequest, discoveryResponse } from '../../protocols/doe/object.ts';
 import { isRequest } from '../../protocols/spdm/codes.ts';
 import { leafKeyOfChain } from '../../protocols/spdm/leaf-key.ts';
-import { type Check, type ObservedMessage, SpdmObserver } from '../../protocols/spdm/observer.ts';
+import {
+  type Check,
+  type ObservedMessage,
+  SpdmObserver,
+} from '../../protocols/spdm/observer/observer.ts';
 import { describeOther, describeVendor } from '../../protocols/vendor/describe.ts';
 import { type PcapFile, type PcapRecord, pcapFaultText } from '../sinks/pcap.ts';
 import { type Frame, type LinkLayer, linkLayer } from './dump-frames.ts';

@@ -3,7 +3,7 @@
 import { toHex } from '../../protocols/codec/bytes.ts';
 import type { DescribedField } from '../../protocols/codec/describe.ts';
 import { versionText } from '../../protocols/spdm/codes.ts';
-import type { Check } from '../../protocols/spdm/observer.ts';
+import type { Check } from '../../protocols/spdm/observer/observer.ts';
 import { keyFacts } from './dump-facts.ts';
 import type { Dump, DumpMessage, DumpTotals } from './dump-read.ts';
 import type { Colours } from './io.ts';

@@ -11,7 +11,7 @@ import { decode } from '../../protocols/codec/layout.ts';
 import { refusalText } from '../../protocols/codec/refusal.ts';
 import { type HashName, hashSizes } from '../../protocols/crypto/algorithms.ts';
 import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
-import type { Evidence } from '../../protocols/spdm/evidence.ts';
+import type { Evidence } from '../../protocols/spdm/evidence/evidence.ts';
 import { certChain } from '../../protocols/x509/spdm-chain.ts';
 import { pemToDer, splitChain } from '../../protocols/x509/split.ts';
 

@@ -10,7 +10,7 @@
 import { z } from 'zod';
 import { concat, fromHex } from '../../protocols/codec/bytes.ts';
 import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
-import type { Evidence } from '../../protocols/spdm/evidence.ts';
+import type { Evidence } from '../../protocols/spdm/evidence/evidence.ts';
 import { chainOfPem, chainOfSpdm } from './evidence-chain.ts';
 import { type Io, readText, UsageError } from './io.ts';
 

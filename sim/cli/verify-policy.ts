@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { fromHex } from '../../protocols/codec/bytes.ts';
-import type { EvidencePolicy } from '../../protocols/spdm/evidence-policy.ts';
+import type { EvidencePolicy } from '../../protocols/spdm/evidence/policy.ts';
 import { generalizedTimeSeconds } from '../../protocols/x509/time.ts';
 import { load, problemText } from '../scenario/load.ts';
 import { type Io, readText, UsageError } from './io.ts';

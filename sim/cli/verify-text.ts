@@ -2,9 +2,9 @@
 
 import { toHex } from '../../protocols/codec/bytes.ts';
 import { measurementTypeNames, versionText } from '../../protocols/spdm/codes.ts';
-import type { VerifiedEvidence } from '../../protocols/spdm/evidence.ts';
-import type { EvidenceCheck } from '../../protocols/spdm/evidence-check.ts';
-import type { OpaqueElement } from '../../protocols/spdm/evidence-opaque.ts';
+import type { EvidenceCheck } from '../../protocols/spdm/evidence/check.ts';
+import type { VerifiedEvidence } from '../../protocols/spdm/evidence/evidence.ts';
+import type { OpaqueElement } from '../../protocols/spdm/evidence/opaque.ts';
 import type { MeasurementBlockValue } from '../../protocols/spdm/measurements.ts';
 import { describeChain, printable } from '../../protocols/x509/describe.ts';
 import { deviceInfoOf } from '../../protocols/x509/extensions.ts';

@@ -3,8 +3,8 @@
 import type { Command } from 'commander';
 import { toHex } from '../../protocols/codec/bytes.ts';
 import { nodeProvider } from '../../protocols/crypto/node.ts';
-import { type VerifiedEvidence, verifyEvidence } from '../../protocols/spdm/evidence.ts';
-import type { EvidencePolicy } from '../../protocols/spdm/evidence-policy.ts';
+import { type VerifiedEvidence, verifyEvidence } from '../../protocols/spdm/evidence/evidence.ts';
+import type { EvidencePolicy } from '../../protocols/spdm/evidence/policy.ts';
 import { deviceInfoOf } from '../../protocols/x509/extensions.ts';
 import type { Certificate } from '../../protocols/x509/parse.ts';
 import { type NamedEvidence, readEvidenceFile } from './evidence-file.ts';

@@ -20,8 +20,8 @@ import {
 } from '../../protocols/spdm/algorithms.ts';
 import { capabilityFlags, MeasurementTypes } from '../../protocols/spdm/codes.ts';
 import { type Measured, measurementOf } from '../../protocols/spdm/measurements.ts';
-import type { LeafKey } from '../../protocols/spdm/observer.ts';
-import type { RequesterConfig } from '../../protocols/spdm/requester-state.ts';
+import type { LeafKey } from '../../protocols/spdm/observer/observer.ts';
+import type { RequesterConfig } from '../../protocols/spdm/requester/state.ts';
 import { doeBinding } from '../../protocols/spdm/secured-message.ts';
 import type { NamePlan } from '../../protocols/x509/build.ts';
 import { buildDeviceChain, type DeviceChain } from '../../protocols/x509/device-chain.ts';

@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { le, toHex } from '../../../protocols/codec/bytes.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
-import { SpdmObserver } from '../../../protocols/spdm/observer.ts';
+import { SpdmObserver } from '../../../protocols/spdm/observer/observer.ts';
 import { doeBinding, mctpBinding } from '../../../protocols/spdm/secured-message.ts';
 import { converse } from './conversation.ts';
 import { crypto, Pair, type PairOptions } from './pair.ts';

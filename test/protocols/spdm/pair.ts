@@ -11,18 +11,18 @@ import type { VendorResponder } from '../../../protocols/engine.ts';
 import { capabilityFlags } from '../../../protocols/spdm/codes.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
 import type { Measured } from '../../../protocols/spdm/measurements.ts';
-import { getCertificate, getDigests, trustChain } from '../../../protocols/spdm/requester-auth.ts';
-import { openSession } from '../../../protocols/spdm/requester-session.ts';
+import { getCertificate, getDigests, trustChain } from '../../../protocols/spdm/requester/auth.ts';
+import { openSession } from '../../../protocols/spdm/requester/session.ts';
 import {
   type Exchange,
   type Outgoing,
   type RequesterConfig,
   type RequesterSession,
   RequesterState,
-} from '../../../protocols/spdm/requester-state.ts';
-import { negotiate } from '../../../protocols/spdm/requester-vca.ts';
-import { type Packet, SpdmResponder } from '../../../protocols/spdm/responder.ts';
-import type { ResponderConfig, ResponderSlot } from '../../../protocols/spdm/responder-state.ts';
+} from '../../../protocols/spdm/requester/state.ts';
+import { negotiate } from '../../../protocols/spdm/requester/vca.ts';
+import { type Packet, SpdmResponder } from '../../../protocols/spdm/responder/responder.ts';
+import type { ResponderConfig, ResponderSlot } from '../../../protocols/spdm/responder/state.ts';
 import { doeBinding } from '../../../protocols/spdm/secured-message.ts';
 import { buildDeviceChain } from '../../../protocols/x509/device-chain.ts';
 import { encodeCertChain } from '../../../protocols/x509/spdm-chain.ts';

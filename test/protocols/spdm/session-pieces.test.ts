@@ -13,7 +13,7 @@ import {
   summaryHash,
   summaryOfBlocks,
 } from '../../../protocols/spdm/measurements.ts';
-import { measurementBlock } from '../../../protocols/spdm/messages-auth.ts';
+import { measurementBlock } from '../../../protocols/spdm/messages/auth.ts';
 import { type AlgorithmsValue, negotiatedOf } from '../../../protocols/spdm/negotiate.ts';
 import {
   opaqueDataFmt1,

@@ -1,7 +1,7 @@
 /** All that a responder remembers, as text: two equal texts mean that nothing changed. */
 
 import { toHex } from '../../../protocols/codec/bytes.ts';
-import type { SpdmResponder } from '../../../protocols/spdm/responder.ts';
+import type { SpdmResponder } from '../../../protocols/spdm/responder/responder.ts';
 import type { ConnectionTranscript, MessageLog } from '../../../protocols/spdm/transcript.ts';
 
 const hex = (_name: string, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value);
