@@ -10,18 +10,20 @@ import type { Effect, Work, WorkOp } from '../protocols/engine.ts';
 import { IdekmResponder } from '../protocols/ide/idekm-responder.ts';
 import type { IdePort } from '../protocols/ide/port.ts';
 import { capabilityFlags } from '../protocols/spdm/codes.ts';
+import type { IdentitySlot } from '../protocols/spdm/identity.ts';
+import { fixedIdentity } from '../protocols/spdm/identity.ts';
 import type { Measured } from '../protocols/spdm/measurements.ts';
 import type { SupportedAlgorithms } from '../protocols/spdm/party.ts';
+import type { Deferral } from '../protocols/spdm/responder/deferred.ts';
 import { SpdmResponder } from '../protocols/spdm/responder/responder.ts';
 import type {
-  ResponderSlot,
   SessionEnded,
   SessionEstablished,
   SessionHeartbeat,
 } from '../protocols/spdm/responder/state.ts';
 import { doeBinding } from '../protocols/spdm/secured-message.ts';
 import { type TdispDevice, TdispResponder } from '../protocols/tdisp/index.ts';
-import { type EventHandle, type Kernel, S } from '../sim/kernel/index.ts';
+import { type EventHandle, type Kernel, S, US } from '../sim/kernel/index.ts';
 import type { SimRecords } from './records.ts';
 
 /** Time of one operation: fixed, and per byte where size counts; in ps. */
@@ -40,10 +42,16 @@ export interface DsmOptions {
   readonly costs: CostTable;
   /** from Go to the DSM looking at the object */
   readonly doeProcessingPs: number;
-  readonly slots: ReadonlyMap<number, ResponderSlot>;
+  readonly slots: ReadonlyMap<number, IdentitySlot>;
   readonly measure: () => readonly Measured[];
+  /** SPDMVersion bytes, ascending */
+  readonly versions: readonly number[];
   readonly ctExponent: number;
   readonly dataTransferSize: number;
+  /** more than `dataTransferSize`: large messages go in chunks */
+  readonly maxSpdmMsgSize: number;
+  /** an answer that takes longer is announced by ERROR(ResponseNotReady); a DOE object is due in 1 s */
+  readonly notReadyAbovePs: number;
   readonly handshakeInTheClear: boolean;
   /** seconds; 0: no heartbeat */
   readonly heartbeatPeriod: number;
@@ -54,8 +62,9 @@ export interface DsmOptions {
   readonly onEffect: (effect: Effect) => void;
 }
 
-const SPDM_1_2 = 0x12;
 const SESSIONS_MAX = 1;
+/** How often RDT a requester may take before a held answer is given up. */
+const RDTM = 4;
 
 export class Dsm {
   readonly options: DsmOptions;
@@ -80,7 +89,7 @@ export class Dsm {
       crypto: options.crypto,
       binding: doeBinding,
       random: options.random,
-      versions: [SPDM_1_2],
+      versions: options.versions,
       flags: capabilityFlags({
         CERT_CAP: 1,
         CHAL_CAP: 1,
@@ -90,18 +99,33 @@ export class Dsm {
         MAC_CAP: 1,
         KEY_EX_CAP: 1,
         HBEAT_CAP: options.heartbeatPeriod > 0 ? 1 : 0,
+        CHUNK_CAP: options.maxSpdmMsgSize > options.dataTransferSize ? 1 : 0,
         HANDSHAKE_IN_THE_CLEAR_CAP: options.handshakeInTheClear ? 1 : 0,
       }),
       ctExponent: options.ctExponent,
       dataTransferSize: options.dataTransferSize,
-      maxSpdmMsgSize: options.dataTransferSize,
+      maxSpdmMsgSize: options.maxSpdmMsgSize,
       algorithms: options.algorithms,
-      slots: options.slots,
+      identity: fixedIdentity(options.slots),
       measure: options.measure,
       heartbeatPeriod: options.heartbeatPeriod,
       sessionsMax: SESSIONS_MAX,
       vendor: [this.ideKm, this.tdisp],
+      readiness: (_code, work) => this.deferral(costOf(options.costs, work)),
     });
+  }
+
+  /** How long the requester is told to wait for an answer that takes `ps`; undefined: none too long. */
+  private deferral(ps: number): Deferral | undefined {
+    if (ps <= this.options.notReadyAbovePs) return undefined;
+    return { rdtExponent: Math.ceil(Math.log2(Math.max(1, ps / US))), rdtm: RDTM };
+  }
+
+  /** The silicon computes a held answer, and keeps it for as long as the requester was told. */
+  private hold(token: number, takes: number): void {
+    const { rdtExponent = 0, rdtm = 0 } = this.deferral(takes) ?? {};
+    this.kernel.schedule(takes, () => this.spdm.ready(token));
+    this.kernel.schedule(2 ** rdtExponent * rdtm * US, () => this.spdm.expire(token));
   }
 
   /**
@@ -126,6 +150,7 @@ export class Dsm {
     const inside = sessionId === undefined ? { secured } : { secured, sessionId };
     this.kernel.bus.emit('spdm', name, { direction: 'request', ...inside, bytes: request });
     this.apply(outcome.effects);
+    if (outcome.held !== undefined) this.hold(outcome.held.token, costOf(costs, outcome.held.work));
     const takes = costOf(costs, outcome.work);
     this.kernel.schedule(takes, () => {
       if (answer !== undefined) {

@@ -43,7 +43,8 @@ const proofs: readonly Proof[] = [
       { 'sim/cli/main.ts': "import '../report/b.ts'; import '../../protocols/c.ts';" },
       {
         'test/a.test.ts': "import '../sim/cli/main.ts';",
-        'bench/a.ts': "import '../sim/cli/b.ts';",
+        'bench/a.ts': "import '../sim/sinks/b.ts';",
+        'sim/cli/bench.ts': "import '../../bench/a.ts';",
       },
     ],
     bad: [

@@ -15,20 +15,14 @@ import type { PortKeys, SetTarget } from '../../protocols/ide/index.ts';
 import { goStream, keyStream, partnerKeys, query, stopStream } from '../../protocols/ide/index.ts';
 import { versionText } from '../../protocols/spdm/codes.ts';
 import type { MeasurementBlockValue } from '../../protocols/spdm/measurements.ts';
+import { challenge, getMeasurements, summaryFits } from '../../protocols/spdm/requester/auth.ts';
 import {
-  challenge,
   getCertificate,
   getDigests,
-  getMeasurements,
-  summaryFits,
   trustChain,
-} from '../../protocols/spdm/requester/auth.ts';
-import {
-  endSession,
-  heartbeat,
-  openSession,
-  vendor,
-} from '../../protocols/spdm/requester/session.ts';
+} from '../../protocols/spdm/requester/certificates.ts';
+import { openSession } from '../../protocols/spdm/requester/session.ts';
+import { endSession, heartbeat } from '../../protocols/spdm/requester/session-life.ts';
 import {
   type Exchange,
   type RequesterConfig,
@@ -36,7 +30,8 @@ import {
   RequesterState,
 } from '../../protocols/spdm/requester/state.ts';
 import { negotiate } from '../../protocols/spdm/requester/vca.ts';
-import { delay, Resource, type Task, type TraceBus, use } from '../../sim/kernel/index.ts';
+import { vendor } from '../../protocols/spdm/requester/vendor.ts';
+import { delay, Resource, type Task, type TraceBus, US, use } from '../../sim/kernel/index.ts';
 import { type CostTable, costOf } from '../dsm.ts';
 import type { SimRecords } from '../records.ts';
 import type { RootComplex } from '../root-complex.ts';
@@ -97,8 +92,8 @@ export class Tsm {
   private *exchange<T>(exchange: Exchange<T>): Task<T | PeerFault> {
     let step = exchange.next();
     while (!step.done) {
-      const { work, seal, sessionId } = step.value;
-      yield* delay(costOf(this.options.costs, work));
+      const { work, seal, sessionId, waitUs = 0 } = step.value;
+      yield* delay(costOf(this.options.costs, work) + waitUs * US);
       if (seal !== undefined && sessionId !== undefined)
         this.options.bus.emit('record-seal', 'tsm', { sessionId, ...seal });
       const answer = yield* this.options.doe.exchange(step.value);
@@ -125,8 +120,8 @@ export class Tsm {
   ): Task<readonly MeasurementBlockValue[] | PeerFault> {
     const negotiated = yield* this.drive(negotiate(this.spdm));
     if (isPeerFault(negotiated)) return negotiated;
-    const { baseAsym, baseHash, dhe, aead } = negotiated;
-    note(`SPDM ${versionText(negotiated.version)}: ${baseAsym}, ${baseHash}, ${dhe}, ${aead}`);
+    const { asym, baseHash, exchange, aead } = negotiated;
+    note(`SPDM ${versionText(negotiated.version)}: ${asym}, ${baseHash}, ${exchange}, ${aead}`);
     const digests = yield* this.drive(getDigests(this.spdm));
     if (isPeerFault(digests)) return digests;
     const digest = digests.get(slot);

@@ -45,7 +45,9 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
 
 /** ASCII text as bytes. */
 export function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (c) => c.charCodeAt(0) & 0x7f);
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < out.length; i++) out[i] = text.charCodeAt(i) & 0x7f;
+  return out;
 }
 
 /** Little-endian unsigned integer of `width` bytes (at most 6, so that it stays a safe integer). */

@@ -14,12 +14,11 @@ export interface DescribedField {
 
 const HEX_BYTES_MAX = 64;
 
-function uintText(field: AnyField & { kind: 'uint' }, value: number): string {
-  const hex = `0x${value.toString(16).padStart(field.width * 2, '0')}`;
+function uintText(field: AnyField & { kind: 'uint' }, value: number, width: number): string {
+  const hex = `0x${value.toString(16).padStart(width * 2, '0')}`;
   const name = field.names?.[value];
   if (name !== undefined) return `${hex} ${name}`;
-  if (field.bits === undefined)
-    return field.width === 1 || value > 9 ? `${hex} (${value})` : `${value}`;
+  if (field.bits === undefined) return width === 1 || value > 9 ? `${hex} (${value})` : `${value}`;
   const set: string[] = [];
   for (const [bit, [lsb, width = 1]] of Object.entries(field.bits)) {
     const part = Math.floor(value / 2 ** lsb) % 2 ** width;
@@ -31,7 +30,7 @@ function uintText(field: AnyField & { kind: 'uint' }, value: number): string {
 /** What a field's value says to a person: names of codes and bits, hex of bytes. */
 export function spanText(span: Span): string {
   const { field, value } = span;
-  if (field.kind === 'uint') return uintText(field, value as number);
+  if (field.kind === 'uint') return uintText(field, value as number, span.size);
   if (typeof value === 'bigint') return `0x${value.toString(16).padStart(16, '0')}`;
   if (value === undefined) return '';
   const bytes = value as Uint8Array;

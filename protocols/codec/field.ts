@@ -41,6 +41,8 @@ export interface UintField<P extends Presence = Presence> extends Base<number, P
   readonly countOf?: string;
   /** added to the derived length: bytes counted besides the field itself */
   readonly extra?: SizeRule;
+  /** `width` holds from this protocol version (`facts.version`) on; before, it is the one named here */
+  readonly narrow?: { readonly before: number; readonly width: number };
 }
 export interface BigField<P extends Presence = Presence> extends Base<bigint, P> {
   readonly kind: 'u64';

@@ -25,6 +25,17 @@ export interface Span {
   readonly value: number | bigint | Uint8Array | undefined;
 }
 
+/** Object.entries once a table: it costs more than all the fields of a short message. */
+const entriesOfTables = new WeakMap<Layout, readonly (readonly [string, AnyField])[]>();
+function entriesOf(table: Layout): readonly (readonly [string, AnyField])[] {
+  let entries = entriesOfTables.get(table);
+  if (entries === undefined) {
+    entries = Object.entries(table.fields);
+    entriesOfTables.set(table, entries);
+  }
+  return entries;
+}
+
 export function present(field: AnyField, scope: Scope, facts: Facts): boolean {
   if (field.since !== undefined && (facts['version'] ?? 0) < field.since) return false;
   return field.when === undefined || field.when(scope, facts);
@@ -32,6 +43,11 @@ export function present(field: AnyField, scope: Scope, facts: Facts): boolean {
 
 function sizeBy(rule: SizeRule, scope: Scope, facts: Facts): number {
   return typeof rule === 'number' ? rule : rule(scope, facts);
+}
+
+function widthOf(field: UintField, facts: Facts): number {
+  const { narrow, width } = field;
+  return narrow !== undefined && (facts['version'] ?? 0) < narrow.before ? narrow.width : width;
 }
 
 /** A length or count that a rule worked out from a peer's fields and that can be meant. */
@@ -55,7 +71,7 @@ class Walk {
   struct(table: Layout, path: string, end: number): Record<string, unknown> | Refusal {
     const start = this.at;
     const scope: Record<string, unknown> = {};
-    for (const [name, field] of Object.entries(table.fields)) {
+    for (const [name, field] of entriesOf(table)) {
       if (!present(field, scope, this.facts)) continue;
       const refusal = this.field(field, name, path === '' ? name : `${path}.${name}`, end, scope);
       if (refusal !== undefined) return refusal;
@@ -102,7 +118,7 @@ class Walk {
   }
 
   leafSize(field: AnyField, end: number, scope: Scope): number {
-    if (field.kind === 'uint') return field.width;
+    if (field.kind === 'uint') return widthOf(field, this.facts);
     if (field.kind === 'u64') return 8;
     if (field.kind === 'bytes' && field.size === undefined) return end - this.at;
     return sizeBy((field as { size: SizeRule }).size, scope, this.facts);
@@ -229,7 +245,7 @@ function encodeStruct(
   const given = (value ?? {}) as Record<string, unknown>;
   // Rules may look at derived lengths and counts, so these are settled first.
   const scope: Record<string | symbol, unknown> = { ...given };
-  scope[LYING] = Object.entries(table.fields).some(
+  scope[LYING] = entriesOf(table).some(
     ([name, field]) =>
       field.kind === 'uint' && field.lengthOf !== undefined && given[name] !== undefined,
   );
@@ -245,7 +261,7 @@ function encodeStruct(
     }
     return parts;
   };
-  for (const [name, field] of Object.entries(table.fields)) {
+  for (const [name, field] of entriesOf(table)) {
     if (field.kind !== 'uint' || scope[name] !== undefined) continue;
     if (field.countOf !== undefined)
       scope[name] = ((given[field.countOf] as unknown[] | undefined) ?? []).length;
@@ -255,7 +271,7 @@ function encodeStruct(
       scope[name] = size;
     }
   }
-  for (const [name, field] of Object.entries(table.fields)) {
+  for (const [name, field] of entriesOf(table)) {
     if (!present(field, scope, facts)) continue;
     if (field.kind === 'uint')
       encodeField(field, scope[name], scope, facts, `${path}.${name}`, out);
@@ -279,17 +295,18 @@ function encodeField(
       return;
     }
     case 'uint': {
+      const width = widthOf(field, facts);
       if (
         typeof value !== 'number' ||
         !Number.isSafeInteger(value) ||
         value < 0 ||
-        value >= 256 ** field.width
+        value >= 256 ** width
       )
         throw new LocalError(
-          `${path}: expected an unsigned integer of ${field.width} bytes, got ${value}`,
+          `${path}: expected an unsigned integer of ${width} bytes, got ${value}`,
         );
-      const bytes = new Uint8Array(field.width);
-      writeLE(bytes, 0, field.width, value);
+      const bytes = new Uint8Array(width);
+      writeLE(bytes, 0, width, value);
       out.push(bytes);
       return;
     }

@@ -7,4 +7,9 @@ export * from './algorithms.ts';
 export { type BlockCipher, gcmOpen, gcmSeal } from './gcm-reference.ts';
 export { hkdfExpand, hkdfExtract } from './hkdf.ts';
 export { nobleProvider } from './noble.ts';
-export { type CryptoProvider, drawPrivateKey } from './provider.ts';
+export {
+  type CryptoProvider,
+  drawPrivateKey,
+  type Encapsulated,
+  type KemKeyPair,
+} from './provider.ts';

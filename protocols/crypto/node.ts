@@ -1,111 +1,144 @@
 /**
- * The quick provider: node:crypto wherever its result is bit-identical to noble's. Signing stays with
- * noble, since OpenSSL draws random nonces where a replayable run needs RFC 6979.
+ * The quick provider: node:crypto wherever its result is bit-identical to the portable provider's, which
+ * does the rest: post-quantum algorithms, key generation, and whatever this build of Node lacks.
  */
 
 import {
   createCipheriv,
   createDecipheriv,
-  createECDH,
   createHash,
   createHmac,
-  createPublicKey,
-  verify as nodeVerify,
+  getCiphers,
+  getCurves,
+  getHashes,
 } from 'node:crypto';
 import { concat } from '../codec/bytes.ts';
-import { type AeadName, type CurveName, curves, signatureAlgorithms } from './algorithms.ts';
-import { badPrivateKey, checkAead } from './arguments.ts';
-import { nobleProvider } from './noble.ts';
-import type { CryptoProvider } from './provider.ts';
+import {
+  type AeadName,
+  type CurveName,
+  type HashName,
+  hashSizes,
+  type SignatureName,
+  signatureAlgorithms,
+  signatureFacts,
+} from './algorithms.ts';
+import {
+  type Aead,
+  type DhGroup,
+  type Engine,
+  type Hash,
+  type Hmac,
+  providerOf,
+  type SignatureScheme,
+} from './engine.ts';
+import { nobleEngine } from './noble.ts';
+import { nodeEddsa } from './node-eddsa.ts';
+import { nodeCurveNames, nodeEcdh, nodeEcdsa, plain } from './node-elliptic.ts';
+import { nodeFfdhe, nodeRsaPower } from './node-numbers.ts';
+import { rsaScheme } from './rsa.ts';
 
-const hashNames = { SHA_256: 'sha256', SHA_384: 'sha384', SHA_512: 'sha512' } as const;
-const curveNames = {
-  SECP_256_R1: ['prime256v1', 'P-256'],
-  SECP_384_R1: ['secp384r1', 'P-384'],
-  SECP_521_R1: ['secp521r1', 'P-521'],
-} as const;
-const aeadNames = {
+const openSslHashNames = {
+  SHA_256: 'sha256',
+  SHA_384: 'sha384',
+  SHA_512: 'sha512',
+  SHA3_256: 'sha3-256',
+  SHA3_384: 'sha3-384',
+  SHA3_512: 'sha3-512',
+} as const satisfies Record<HashName, string>;
+const openSslAeadNames = {
   AES_128_GCM: 'aes-128-gcm',
   AES_256_GCM: 'aes-256-gcm',
   CHACHA20_POLY1305: 'chacha20-poly1305',
-} as const;
-const PREFIX = Uint8Array.of(0x04);
+} as const satisfies Record<AeadName, string>;
 
-function publicKeyObject(curve: CurveName, publicKey: Uint8Array) {
-  const half = curves[curve].fieldSize;
-  const part = (from: number) =>
-    Buffer.from(publicKey.subarray(from, from + half)).toString('base64url');
-  const jwk = { kty: 'EC', crv: curveNames[curve][1], x: part(0), y: part(half) };
-  return createPublicKey({ key: jwk, format: 'jwk' });
+/** The names of a table that this build of Node knows. */
+function known<K extends string>(
+  table: Record<K, string>,
+  built: string[],
+): Partial<Record<K, string>> {
+  const entries = Object.entries<string>(table).filter(([, name]) => built.includes(name));
+  return Object.fromEntries(entries) as Partial<Record<K, string>>;
+}
+const hashNames = known(openSslHashNames, getHashes());
+const aeadNames = known(openSslAeadNames, getCiphers());
+const curveNames = known(nodeCurveNames, getCurves());
+
+/** A table with `make` applied to every name, keeping the type of its keys. */
+function each<K extends string, V>(keys: Record<K, unknown>, make: (name: K) => V): Record<K, V> {
+  const entries = (Object.keys(keys) as K[]).map((name) => [name, make(name)]);
+  return Object.fromEntries(entries) as Record<K, V>;
 }
 
-const plain = (buffer: Buffer): Uint8Array =>
-  new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+const hashes = each(hashSizes, (name): Hash => {
+  const native = hashNames[name];
+  if (native === undefined) return nobleEngine.hashes[name];
+  return (data) => plain(createHash(native).update(data).digest());
+});
+const hmacs = each(hashSizes, (name): Hmac => {
+  const native = hashNames[name];
+  if (native === undefined) return nobleEngine.hmacs[name];
+  return (key, data) => plain(createHmac(native, key).update(data).digest());
+});
 
-function ecdhOf(curve: CurveName, privateKey: Uint8Array) {
-  if (privateKey.length !== curves[curve].fieldSize) throw badPrivateKey(curve, privateKey);
-  const ecdh = createECDH(curveNames[curve][0]);
-  try {
-    ecdh.setPrivateKey(privateKey);
-  } catch {
-    throw badPrivateKey(curve, privateKey);
-  }
-  return ecdh;
+function aead(native: string): Aead {
+  // The GCM and ChaCha20-Poly1305 interfaces agree in node; its types list them apart.
+  const cipherName = native as 'aes-256-gcm';
+  return {
+    seal(key, iv, aad, plaintext, tagSize) {
+      const cipher = createCipheriv(cipherName, key, iv, { authTagLength: 16 });
+      cipher.setAAD(aad, { plaintextLength: plaintext.length });
+      const text = cipher.update(plaintext);
+      cipher.final();
+      return concat(text, cipher.getAuthTag().subarray(0, tagSize));
+    },
+    open(key, iv, aad, sealed, tagSize) {
+      const text = sealed.subarray(0, sealed.length - tagSize);
+      const decipher = createDecipheriv(cipherName, key, iv, { authTagLength: tagSize });
+      decipher.setAAD(aad, { plaintextLength: text.length });
+      decipher.setAuthTag(sealed.subarray(text.length));
+      const plaintext = decipher.update(text);
+      try {
+        decipher.final();
+        return plain(plaintext).slice();
+      } catch {
+        return undefined;
+      }
+    },
+  };
 }
 
-// The GCM and ChaCha20-Poly1305 interfaces agree in node; its types list them apart.
-const cipherName = (name: AeadName) => aeadNames[name] as 'aes-256-gcm';
+function schemeOf(name: SignatureName): SignatureScheme {
+  const { family, curve, signatureSize } = signatureFacts(name);
+  const portable = nobleEngine.signatures[name];
+  if (family === 'RSASSA' || family === 'RSAPSS')
+    return rsaScheme(family, signatureSize, { power: nodeRsaPower, hashes, hmacs });
+  if (family === 'EDDSA') return nodeEddsa(name as 'EDDSA_25519' | 'EDDSA_448', portable);
+  if (family !== 'ECDSA' || curveNames[curve!] === undefined) return portable;
+  return nodeEcdsa(curve!, { hashes, hmacs, names: hashNames, portable });
+}
 
-export const nodeProvider: CryptoProvider = {
-  name: 'node',
-  hash: (name, data) => plain(createHash(hashNames[name]).update(data).digest()),
-  hmac: (name, key, data) => plain(createHmac(hashNames[name], key).update(data).digest()),
-  sign: nobleProvider.sign,
-  verify(name, hash, publicKey, message, signature) {
-    const { curve, signatureSize } = signatureAlgorithms[name];
-    if (signature.length !== signatureSize) return false;
-    if (publicKey.length !== 2 * curves[curve].fieldSize) return false;
-    try {
-      const key = publicKeyObject(curve, publicKey);
-      const options = { key, dsaEncoding: 'ieee-p1363' } as const;
-      return nodeVerify(hashNames[hash], message, options, signature);
-    } catch {
-      return false;
-    }
+const curveGroup = (curve: CurveName): DhGroup =>
+  curveNames[curve] === undefined
+    ? nobleEngine.groups[curve]
+    : nodeEcdh(curve, nobleEngine.groups[curve]);
+
+const engine: Engine = {
+  hashes,
+  hmacs,
+  signatures: each(signatureAlgorithms, schemeOf),
+  groups: {
+    SECP_256_R1: curveGroup('SECP_256_R1'),
+    SECP_384_R1: curveGroup('SECP_384_R1'),
+    SECP_521_R1: curveGroup('SECP_521_R1'),
+    FFDHE_2048: nodeFfdhe('FFDHE_2048'),
+    FFDHE_3072: nodeFfdhe('FFDHE_3072'),
+    FFDHE_4096: nodeFfdhe('FFDHE_4096'),
   },
-  publicKey(curve, privateKey) {
-    return plain(ecdhOf(curve, privateKey).getPublicKey()).slice(1);
-  },
-  sharedSecret(curve, privateKey, peerPublicKey) {
-    const ecdh = ecdhOf(curve, privateKey);
-    if (peerPublicKey.length !== 2 * curves[curve].fieldSize) return undefined;
-    try {
-      return plain(ecdh.computeSecret(concat(PREFIX, peerPublicKey)));
-    } catch {
-      return undefined;
-    }
-  },
-  aeadSeal(name, key, iv, aad, plaintext, tagSize = 16) {
-    checkAead(name, key, iv, tagSize);
-    const cipher = createCipheriv(cipherName(name), key, iv, { authTagLength: 16 });
-    cipher.setAAD(aad, { plaintextLength: plaintext.length });
-    const text = cipher.update(plaintext);
-    cipher.final();
-    return concat(text, cipher.getAuthTag().subarray(0, tagSize));
-  },
-  aeadOpen(name, key, iv, aad, sealed, tagSize = 16) {
-    checkAead(name, key, iv, tagSize);
-    if (sealed.length < tagSize) return undefined;
-    const text = sealed.subarray(0, sealed.length - tagSize);
-    const decipher = createDecipheriv(cipherName(name), key, iv, { authTagLength: tagSize });
-    decipher.setAAD(aad, { plaintextLength: text.length });
-    decipher.setAuthTag(sealed.subarray(text.length));
-    const plaintext = decipher.update(text);
-    try {
-      decipher.final();
-      return plain(plaintext).slice();
-    } catch {
-      return undefined;
-    }
-  },
+  kems: nobleEngine.kems,
+  aeads: each(openSslAeadNames, (name) => {
+    const native = aeadNames[name];
+    return native === undefined ? nobleEngine.aeads[name] : aead(native);
+  }),
 };
+
+export const nodeProvider = providerOf('node', engine);

@@ -6,15 +6,20 @@
  * bytes) never throws.
  */
 
-import type {
-  AeadName,
-  AlgorithmName,
-  CurveName,
-  GroupName,
-  HashName,
-  KemName,
-  SignatureName,
+import { LocalError } from '../codec/refusal.ts';
+import {
+  type AeadName,
+  type AlgorithmName,
+  type CurveName,
+  curves,
+  type FfdheName,
+  type GroupName,
+  type HashName,
+  type KemName,
+  type SignatureName,
 } from './algorithms.ts';
+import { isScalar } from './arguments.ts';
+import { ffdheDrawSize } from './ffdhe.ts';
 
 export interface KemKeyPair {
   readonly encapsulationKey: Uint8Array;
@@ -117,23 +122,40 @@ export interface CryptoProvider {
   ): Uint8Array | undefined;
 }
 
-/** A private scalar from `draw`, uniform in [1, n-1] by rejection (FIPS 186-5 A.2.2). */
-export function drawPrivateKey(
-  provider: CryptoProvider,
-  curve: CurveName,
-  fieldSize: number,
-  draw: (size: number) => Uint8Array,
-): Uint8Array {
-  for (let attempt = 0; attempt < 128; attempt++) {
-    const candidate = draw(fieldSize);
+/** A scalar from `draw`, uniform in [1, n-1] by rejection (FIPS 186-5, A.2.2). */
+export function drawScalar(curve: CurveName, draw: (size: number) => Uint8Array): Uint8Array {
+  return rejecting(draw, curves[curve].fieldSize, (candidate) => {
     // P-521's field has 521 bits: the seven above them must be clear for the scalar to have a chance.
     if (curve === 'SECP_521_R1') candidate[0] = candidate[0]! & 1;
-    try {
-      provider.publicKey(curve, candidate);
-      return candidate;
-    } catch {
-      // out of range: draw again
-    }
+    return isScalar(curve, candidate);
+  });
+}
+
+/**
+ * A Diffie-Hellman private key of the group from `draw`: a scalar of a curve, or an exponent of the
+ * short length RFC 7919, 5.2 allows.
+ * @throws LocalError if the provider does not support the group.
+ */
+export function drawPrivateKey(
+  provider: CryptoProvider,
+  group: GroupName,
+  draw: (size: number) => Uint8Array,
+): Uint8Array {
+  if (!provider.supports(group))
+    throw new LocalError(`group: ${provider.name} does not support ${group}`);
+  if (Object.hasOwn(curves, group)) return drawScalar(group as CurveName, draw);
+  const size = ffdheDrawSize(group as FfdheName);
+  return rejecting(draw, size, (candidate) => candidate.some((byte) => byte !== 0));
+}
+
+function rejecting(
+  draw: (size: number) => Uint8Array,
+  size: number,
+  accept: (candidate: Uint8Array) => boolean,
+): Uint8Array {
+  for (let attempt = 0; attempt < 128; attempt++) {
+    const candidate = draw(size);
+    if (accept(candidate)) return candidate;
   }
   throw new Error('draw: no private key in 128 tries; the random source is broken');
 }

@@ -7,7 +7,7 @@
 import { encode } from '../codec/layout.ts';
 import { LocalError, type PeerFault, peerFault, refusalText } from '../codec/refusal.ts';
 import type { VendorExchange } from '../engine.ts';
-import { type IdeRegisters, parseIdeCapability } from './capability-walk.ts';
+import { type IdeRegisters, ideDwordsNeeded, parseIdeCapability } from './capability-walk.ts';
 import {
   decodeIdekm,
   encodeIfv,
@@ -57,6 +57,16 @@ export interface KeyTarget {
 
 const fault = (code: string, detail: string): PeerFault => peerFault(code, detail);
 
+/**
+ * A responder may send the whole of its register buffer, zero behind the last block, as the DMTF sample
+ * does; that is taken as padding, a choice. Anything else behind the last block is refused.
+ */
+function withoutPadding(dwords: readonly number[]): readonly number[] {
+  const used = ideDwordsNeeded(dwords);
+  const padded = dwords.length > used && dwords.slice(used).every((dword) => dword === 0);
+  return padded ? dwords.slice(0, used) : dwords;
+}
+
 /** QUERY: a port's place and IDE registers. */
 export function* query(portIndex: number): VendorExchange<PortAnswer> {
   const answer = decodeIdekm(
@@ -69,7 +79,7 @@ export function* query(portIndex: number): VendorExchange<PortAnswer> {
     return fault(IdekmFaults.ECHO, `PortIndex ${PortIndex}, asked for ${portIndex}`);
   if (MaxPortIndex < portIndex)
     return fault(IdekmFaults.MALFORMED, `MaxPortIndex ${MaxPortIndex} below port ${portIndex}`);
-  const registers = parseIdeCapability(IdeRegisters);
+  const registers = parseIdeCapability(withoutPadding(IdeRegisters));
   if (!registers.ok) return fault(IdekmFaults.MALFORMED, refusalText(registers));
   return {
     portIndex,

@@ -41,6 +41,9 @@ export interface MctpMessage {
   readonly type: number;
   /** what follows the type byte */
   readonly body: Uint8Array;
+  /** endpoint ids of its sender and its receiver */
+  readonly source: number;
+  readonly destination: number;
 }
 /** The packet is a piece of a message that later packets end. */
 export interface MctpPiece {
@@ -93,7 +96,7 @@ export class MctpAssembler {
     }
     if ((Flags & EOM) === 0) return { ok: true, type: undefined };
     this.open.delete(key);
-    return messageOf(concat(...known.parts));
+    return messageOf(concat(...known.parts), SourceEID, DestinationEID);
   }
 
   private start(key: string, sequence: number): Open {
@@ -108,12 +111,13 @@ export class MctpAssembler {
   }
 }
 
-function messageOf(whole: Uint8Array): MctpMessage | Refusal {
+function messageOf(whole: Uint8Array, source: number, destination: number): MctpMessage | Refusal {
   const [first] = whole;
   if (first === undefined)
     return refuse(RefusalCodes.TRUNCATED, 'MessageType', 4, 'a message without its type');
   // SPDM over MCTP has no integrity check of its own (DSP0275).
   if ((first & IC) !== 0)
     return refuse(RefusalCodes.BAD_VALUE, 'MessageType.IC', 4, 'integrity check bit set');
-  return { ok: true, type: first & TYPE_MASK, body: whole.slice(1) };
+  const type = first & TYPE_MASK;
+  return { ok: true, type, body: whole.slice(1), source, destination };
 }

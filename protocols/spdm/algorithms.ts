@@ -1,7 +1,19 @@
 /** NEGOTIATE_ALGORITHMS / ALGORITHMS: bit tables, and what a selection means in bytes (DSP0274 10.4). */
 
 import type { Bits } from '../codec/field.ts';
-import type { AeadName, CurveName, HashName, SignatureName } from '../crypto/algorithms.ts';
+import {
+  type AeadName,
+  aeadAlgorithms,
+  type GroupName,
+  groupNames,
+  type HashName,
+  hashSizes,
+  type KemName,
+  kemAlgorithms,
+  publicValueSize,
+  type SignatureName,
+  signatureAlgorithms,
+} from '../crypto/algorithms.ts';
 
 export const baseAsymBits = {
   RSASSA_2048: [0],
@@ -18,21 +30,37 @@ export const baseAsymBits = {
   EDDSA_448: [11],
 } as const satisfies Bits;
 export type BaseAsymName = keyof typeof baseAsymBits;
+const ASYM_SINCE_1_0 = 2 ** baseAsymBits.SM2_P256[0] - 1;
+const MORE_ASYM_SINCE = 0x12;
+/** What of a BaseAsym mask a version knows: 1.2 added SM2 and EdDSA. */
+export const baseAsymIn = (version: number, mask: number): number =>
+  version >= MORE_ASYM_SINCE ? mask : mask & ASYM_SINCE_1_0;
 
-export const signatureSizes: Record<BaseAsymName, number> = {
-  RSASSA_2048: 256,
-  RSAPSS_2048: 256,
-  RSASSA_3072: 384,
-  RSAPSS_3072: 384,
-  ECDSA_P256: 64,
-  RSASSA_4096: 512,
-  RSAPSS_4096: 512,
-  ECDSA_P384: 96,
-  ECDSA_P521: 132,
-  SM2_P256: 64,
-  EDDSA_25519: 64,
-  EDDSA_448: 114,
-};
+/** PqcAsym, and the 16-bit requester table of the same bits (1.4). */
+export const pqcAsymBits = {
+  ML_DSA_44: [0],
+  ML_DSA_65: [1],
+  ML_DSA_87: [2],
+  SLH_DSA_SHA2_128S: [3],
+  SLH_DSA_SHAKE_128S: [4],
+  SLH_DSA_SHA2_128F: [5],
+  SLH_DSA_SHAKE_128F: [6],
+  SLH_DSA_SHA2_192S: [7],
+  SLH_DSA_SHAKE_192S: [8],
+  SLH_DSA_SHA2_192F: [9],
+  SLH_DSA_SHAKE_192F: [10],
+  SLH_DSA_SHA2_256S: [11],
+  SLH_DSA_SHAKE_256S: [12],
+  SLH_DSA_SHA2_256F: [13],
+  SLH_DSA_SHAKE_256F: [14],
+} as const satisfies Bits;
+export type PqcAsymName = keyof typeof pqcAsymBits;
+/** What one side signs with: of either family, never both. */
+export type AsymName = BaseAsymName | PqcAsymName;
+
+const SM2_SIGNATURE_SIZE = 64;
+export const signatureSizeOf = (name: AsymName): number =>
+  name === 'SM2_P256' ? SM2_SIGNATURE_SIZE : signatureAlgorithms[name].signatureSize;
 
 export const baseHashBits = {
   SHA_256: [0],
@@ -77,15 +105,27 @@ export const dheBits = {
   SM2_P256: [6],
 } as const satisfies Bits;
 export type DheName = keyof typeof dheBits;
-export const exchangeSizes: Record<DheName, number> = {
-  FFDHE_2048: 256,
-  FFDHE_3072: 384,
-  FFDHE_4096: 512,
-  SECP_256_R1: 64,
-  SECP_384_R1: 96,
-  SECP_521_R1: 132,
-  SM2_P256: 64,
-};
+
+export const kemBits = {
+  ML_KEM_512: [0],
+  ML_KEM_768: [1],
+  ML_KEM_1024: [2],
+} as const satisfies Bits;
+/** How a session's secret comes about: of either family, never both. */
+export type ExchangeName = DheName | KemName;
+
+const SM2_EXCHANGE_SIZE = 64;
+/** Bytes of ExchangeData: a KEM's differ by direction. */
+export function exchangeSizesOf(name: ExchangeName): { request: number; response: number } {
+  if (name === 'SM2_P256') return { request: SM2_EXCHANGE_SIZE, response: SM2_EXCHANGE_SIZE };
+  if (isKem(name)) {
+    const { encapsulationKeySize, ciphertextSize } = kemAlgorithms[name];
+    return { request: encapsulationKeySize, response: ciphertextSize };
+  }
+  const size = publicValueSize(name);
+  return { request: size, response: size };
+}
+export const isKem = (name: string): name is KemName => Object.hasOwn(kemAlgorithms, name);
 
 export const aeadBits = {
   AES_128_GCM: [0],
@@ -95,7 +135,14 @@ export const aeadBits = {
 } as const satisfies Bits;
 export const keyScheduleBits = { SPDM: [0] } as const satisfies Bits;
 
-export const AlgTypes = { DHE: 2, AEAD: 3, ReqBaseAsym: 4, KeySchedule: 5 } as const;
+export const AlgTypes = {
+  DHE: 2,
+  AEAD: 3,
+  ReqBaseAsym: 4,
+  KeySchedule: 5,
+  ReqPqcAsym: 6,
+  KEM: 7,
+} as const;
 export const algTypeNames = {
   2: 'DHE',
   3: 'AEAD',
@@ -124,45 +171,60 @@ export function maskOf<B extends Bits>(table: B, ...names: (keyof B)[]): number 
   return mask;
 }
 
-/** What a connection agreed on; the names our crypto providers carry are typed as theirs. */
+/** What a connection agreed on. Sizes are in bytes, 0 where nothing was chosen. */
 export interface Negotiated {
   readonly version: number;
   readonly requesterFlags: number;
   readonly responderFlags: number;
   readonly measurementSpecification: number;
-  readonly measurementHash: string | undefined;
+  readonly measurementHash: keyof typeof measurementHashBits | undefined;
   readonly measurementHashSize: number;
-  readonly baseAsym: BaseAsymName | undefined;
+  /** the responder's signatures: BaseAsymSel or PqcAsymSel */
+  readonly asym: AsymName | undefined;
   readonly signatureSize: number;
-  readonly baseHash: BaseHashName;
+  /** the requester's: ReqBaseAsym or ReqPqcAsym */
+  readonly requesterAsym: AsymName | undefined;
+  readonly requesterSignatureSize: number;
+  /** undefined: the responder never hashes */
+  readonly baseHash: BaseHashName | undefined;
   readonly hashSize: number;
-  readonly dhe: DheName | undefined;
-  readonly exchangeSize: number;
+  /** DHE or KEM */
+  readonly exchange: ExchangeName | undefined;
+  readonly requestExchangeSize: number;
+  readonly responseExchangeSize: number;
   readonly aead: keyof typeof aeadBits | undefined;
+  /** general opaque data of 1.2 on: OpaqueDataFmt1, else the format of 1.1 (OpaqueDataFmt0) */
   readonly opaqueFormat1: boolean;
+  readonly melSpecification: number;
+  /** slots have key pairs of their own: of the responder, of the requester (1.3) */
+  readonly multiKeyConn: boolean;
+  readonly requesterMultiKeyConn: boolean;
 }
 
-/** The negotiated names as our providers know them; undefined: negotiated, but nobody here computes it. */
+/** The negotiated names as providers know them; undefined: negotiated, but nobody here computes it. */
 export interface Suite {
   readonly hash: HashName;
   readonly signature: SignatureName | undefined;
-  readonly curve: CurveName | undefined;
+  readonly requesterSignature: SignatureName | undefined;
+  readonly group: GroupName | undefined;
+  readonly kem: KemName | undefined;
   readonly aead: AeadName | undefined;
 }
 
-const providerHashes: readonly string[] = ['SHA_256', 'SHA_384', 'SHA_512'];
-const providerSignatures: readonly string[] = ['ECDSA_P256', 'ECDSA_P384', 'ECDSA_P521'];
-const providerCurves: readonly string[] = ['SECP_256_R1', 'SECP_384_R1', 'SECP_521_R1'];
-const providerAeads: readonly string[] = ['AES_128_GCM', 'AES_256_GCM', 'CHACHA20_POLY1305'];
+const known = <T extends string>(table: object, name: string | undefined): T | undefined =>
+  name !== undefined && Object.hasOwn(table, name) ? (name as T) : undefined;
 
+/** Undefined if the hash is none of ours: without it nothing can be computed. */
 export function suiteOf(negotiated: Negotiated): Suite | undefined {
-  if (!providerHashes.includes(negotiated.baseHash)) return undefined;
-  const pick = <T>(known: readonly string[], name: string | undefined): T | undefined =>
-    name !== undefined && known.includes(name) ? (name as T) : undefined;
+  const hash = known<HashName>(hashSizes, negotiated.baseHash);
+  if (hash === undefined) return undefined;
+  const { exchange } = negotiated;
   return {
-    hash: negotiated.baseHash as HashName,
-    signature: pick<SignatureName>(providerSignatures, negotiated.baseAsym),
-    curve: pick<CurveName>(providerCurves, negotiated.dhe),
-    aead: pick<AeadName>(providerAeads, negotiated.aead),
+    hash,
+    signature: known<SignatureName>(signatureAlgorithms, negotiated.asym),
+    requesterSignature: known<SignatureName>(signatureAlgorithms, negotiated.requesterAsym),
+    group: groupNames.find((name) => name === exchange),
+    kem: known<KemName>(kemAlgorithms, exchange),
+    aead: known<AeadName>(aeadAlgorithms, negotiated.aead),
   };
 }

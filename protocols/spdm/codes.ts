@@ -116,6 +116,21 @@ export const capabilityBits = {
 } as const satisfies Bits;
 export type CapabilityName = keyof typeof capabilityBits;
 
+/** First bit of Flags that each version added, the newest first. */
+const flagBitsSince: readonly (readonly [version: number, bits: number])[] = [
+  [SpdmVersions.V1_4, 32],
+  [SpdmVersions.V1_3, capabilityBits.SET_KEY_PAIR_RESET_CAP[0]],
+  [SpdmVersions.V1_2, capabilityBits.EP_INFO_CAP[0]],
+  [SpdmVersions.V1_1, capabilityBits.CHUNK_CAP[0]],
+  [SpdmVersions.V1_0, capabilityBits.ENCRYPT_CAP[0]],
+];
+
+/** What of Flags a version knows; the rest is reserved there. */
+export function flagsIn(version: number, flags: number): number {
+  const [, bits] = flagBitsSince.find(([since]) => version >= since) ?? [0, 0];
+  return flags % 2 ** bits;
+}
+
 /** The value of one capability field inside Flags. */
 export function capability(flags: number, name: CapabilityName): number {
   const [lsb, width = 1] = capabilityBits[name] as readonly [number, number?];

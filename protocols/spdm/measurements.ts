@@ -5,9 +5,19 @@ import type { ValueOf } from '../codec/field.ts';
 import { encode } from '../codec/layout.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
+import { entriesOf, replay } from './extension-log.ts';
 import { measurementBlock } from './messages/auth.ts';
 
 export type MeasurementBlockValue = ValueOf<typeof measurementBlock>;
+
+/** One entry that was extended into a HashExtend measurement. */
+export interface LogEntry {
+  /** its number among all entries of the device; ascending */
+  readonly melIndex: number;
+  /** a `MeasurementTypes` code, bit 7 set where `value` is no digest */
+  readonly valueType: number;
+  readonly value: Uint8Array;
+}
 
 /** One thing a device measures. */
 export interface Measured {
@@ -19,19 +29,28 @@ export interface Measured {
   readonly content: Uint8Array;
   /** belongs to the trusted computing base: part of the TCB summary */
   readonly tcb: boolean;
+  /** of a HashExtend measurement: what its value follows from (see `extendedMeasurement`) */
+  readonly log?: readonly LogEntry[];
 }
 
 const RAW_BIT = 0x80;
 const DMTF = 1;
 
+/** `hash` undefined: MeasurementHashAlgo is raw bit streams only, and digests are none. */
 export function measurementOf(
   crypto: CryptoProvider,
-  hash: HashName,
+  hash: HashName | undefined,
   item: Measured,
 ): MeasurementBlockValue {
-  const Value = item.raw ? item.content : crypto.hash(hash, item.content);
-  const ValueType = item.raw ? item.type | RAW_BIT : item.type;
-  return { Index: item.index, MeasurementSpecification: DMTF, ValueType, Value };
+  const { index: Index, type, log } = item;
+  if (log !== undefined && hash !== undefined) {
+    const Value = replay(crypto, hash, entriesOf([item]), Index);
+    return { Index, MeasurementSpecification: DMTF, ValueType: type, Value };
+  }
+  const raw = item.raw || hash === undefined;
+  const Value = raw ? item.content : crypto.hash(hash, item.content);
+  const ValueType = raw ? type | RAW_BIT : type;
+  return { Index, MeasurementSpecification: DMTF, ValueType, Value };
 }
 
 export const SummaryTypes = { None: 0, TCB: 1, All: 0xff } as const;
@@ -40,7 +59,7 @@ export const SummaryTypes = { None: 0, TCB: 1, All: 0xff } as const;
 export function summaryHash(
   crypto: CryptoProvider,
   baseHash: HashName,
-  measurementHash: HashName,
+  measurementHash: HashName | undefined,
   items: readonly Measured[],
   summaryType: number,
 ): Uint8Array {

@@ -39,9 +39,15 @@ export function fromApplicationData(
   return { ok: true, value: data.value.subarray(1), size: data.size - 1 };
 }
 
+/** On MCTP a session carries messages of other types as well (DSP0276). */
+export const isOtherProtocol = (binding: RecordBinding, data: Uint8Array): boolean =>
+  binding.name === 'MCTP' && data.length > 0 && data[0] !== MCTP_SPDM;
+
 /** 2^53 records last longer than any run; past it the IV could no longer be told exactly. */
 const SEQUENCE_LIMIT = Number.MAX_SAFE_INTEGER;
 const LENGTH_MAX = 0xffff;
+/** SessionID and Length. */
+const RECORD_HEAD_SIZE = 6;
 
 export interface RecordDirection {
   readonly keys: TrafficKeys;
@@ -54,7 +60,13 @@ export interface RecordScope {
   readonly binding: RecordBinding;
   /** both sides ENCRYPT_CAP; else MAC only: the application data stays readable */
   readonly encrypted: boolean;
+  /** sequence numbers stay below this (AEAD limit of DSP0277 1.3); default: as far as they are exact */
+  readonly sequenceLimit?: number;
 }
+
+/** The first sequence number that may not be used. */
+export const recordLimit = ({ sequenceLimit = SEQUENCE_LIMIT }: RecordScope): number =>
+  Math.min(sequenceLimit, SEQUENCE_LIMIT);
 
 /** IV salt XOR the 64-bit little-endian sequence number in its first eight bytes (DSP0277 1.2). */
 export function recordIv(salt: Uint8Array, sequence: number): Uint8Array {
@@ -79,9 +91,20 @@ export function recordSessionId(record: Uint8Array): number | undefined {
   return record.length < 4 ? undefined : readLE(record, 0, 4);
 }
 
+/** The most bytes of an SPDM message in one record: what Length can tell, less what surrounds it. */
+export const recordRoom = ({ aead, encrypted, binding }: RecordScope): number =>
+  LENGTH_MAX -
+  aeadAlgorithms[aead].tagSize -
+  (encrypted ? 2 : 0) -
+  toApplicationData(binding, new Uint8Array(0)).length;
+
+/** Bytes a record has besides the SPDM message in it. */
+export const recordOverhead = (scope: RecordScope): number =>
+  LENGTH_MAX - recordRoom(scope) + RECORD_HEAD_SIZE + scope.binding.sequenceBytes;
+
 /**
  * Seals `message` as the next record of `direction`.
- * @throws LocalError past 2^53 records under one key, and on a message that Length cannot tell.
+ * @throws LocalError past the AEAD limit or 2^53 records under one key, and on a message that Length cannot tell.
  */
 export function sealRecord(
   scope: RecordScope,
@@ -89,7 +112,7 @@ export function sealRecord(
   sessionId: number,
   message: Uint8Array,
 ): Uint8Array {
-  if (direction.sequence >= SEQUENCE_LIMIT)
+  if (direction.sequence >= recordLimit(scope))
     throw new LocalError('direction: sequence numbers are used up; update the keys');
   const { tagSize } = aeadAlgorithms[scope.aead];
   const text = scope.encrypted ? concat(le(message.length, 2), message) : message;
@@ -122,6 +145,8 @@ export function openRecord(
   direction: RecordDirection,
   record: Uint8Array,
 ): Decoded<Uint8Array> {
+  if (direction.sequence >= recordLimit(scope))
+    return refuse(RefusalCodes.OVER_LIMIT, 'SequenceNumber', 4, 'past the AEAD limit of the key');
   const table = securedRecordLayouts[scope.binding.name];
   const parsed = decode(table, record, {}, { trailing: 'leave' });
   if (!parsed.ok) return parsed;

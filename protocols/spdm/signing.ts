@@ -2,7 +2,7 @@
 
 import { ascii, concat } from '../codec/bytes.ts';
 import { LocalError } from '../codec/refusal.ts';
-import type { HashName, SignatureName } from '../crypto/algorithms.ts';
+import { type HashName, type SignatureName, signatureFacts } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 
 export const SigningContexts = {
@@ -12,6 +12,7 @@ export const SigningContexts = {
   KEY_EXCHANGE_RSP: 'responder-key_exchange_rsp signing',
   FINISH: 'requester-finish signing',
   ENDPOINT_INFO: 'responder-endpoint_info signing',
+  REQUESTER_ENDPOINT_INFO: 'requester-endpoint_info signing',
 } as const;
 export type SigningContext = (typeof SigningContexts)[keyof typeof SigningContexts];
 
@@ -51,15 +52,27 @@ export interface SignatureScope {
   readonly version: number;
 }
 
+/**
+ * The scheme's own context parameter: Ed448, ML-DSA and SLH-DSA take the bare context string besides
+ * what stands in the message; the others have none.
+ */
+function schemeContext(algorithm: SignatureName, context: SigningContext): Uint8Array | undefined {
+  const { family } = signatureFacts(algorithm);
+  const takes = family === 'ML_DSA' || family === 'SLH_DSA' || algorithm === 'EDDSA_448';
+  return takes ? ascii(context) : undefined;
+}
+
 export function signTranscript(
   scope: SignatureScope,
   signer: Signer,
   context: SigningContext,
   transcript: Uint8Array,
 ): Uint8Array {
-  if (signer.privateKey.length === 0) throw new LocalError('signer: empty private key');
-  const message = signedMessage(scope.crypto, scope.hash, scope.version, context, transcript);
-  return scope.crypto.sign(signer.algorithm, scope.hash, signer.privateKey, message);
+  const { crypto, hash } = scope;
+  const { algorithm, privateKey } = signer;
+  if (privateKey.length === 0) throw new LocalError('signer: empty private key');
+  const message = signedMessage(crypto, hash, scope.version, context, transcript);
+  return crypto.sign(algorithm, hash, privateKey, message, schemeContext(algorithm, context));
 }
 
 export function verifyTranscript(
@@ -70,6 +83,8 @@ export function verifyTranscript(
   transcript: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const message = signedMessage(scope.crypto, scope.hash, scope.version, context, transcript);
-  return scope.crypto.verify(algorithm, scope.hash, publicKey, message, signature);
+  const { crypto, hash } = scope;
+  const message = signedMessage(crypto, hash, scope.version, context, transcript);
+  const own = schemeContext(algorithm, context);
+  return crypto.verify(algorithm, hash, publicKey, message, signature, own);
 }

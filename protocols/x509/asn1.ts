@@ -5,6 +5,7 @@ import {
   BitString,
   Constructed,
   Integer,
+  Null,
   ObjectIdentifier,
   OctetString,
   Primitive,
@@ -24,6 +25,8 @@ export const derBytes = (block: Block): Uint8Array => new Uint8Array(block.toBER
 export const sequence = (...value: Block[]): Sequence => new Sequence({ value });
 
 export const TRUE = (): Block => new Asn1Boolean({ value: true });
+
+export const NULL = (): Block => new Null();
 
 export const octets = (bytes: Uint8Array): Block => new OctetString({ valueHex: bytes.slice() });
 
@@ -62,4 +65,13 @@ export function positiveInteger(magnitude: Uint8Array, what: string): Block {
   if (first < 0) throw new LocalError(`${what}: expected a positive number`);
   const digits = magnitude.subarray(first);
   return new Integer({ valueHex: concat(new Uint8Array(digits[0]! < 0x80 ? 0 : 1), digits) });
+}
+
+/** Tag and length in front of parts already encoded: what peers wrote goes on byte by byte. */
+export function wrap(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const content = concat(...parts);
+  const digits: number[] = [];
+  for (let rest = content.length; rest > 0; rest >>>= 8) digits.unshift(rest & 0xff);
+  const length = content.length < 0x80 ? [content.length] : [0x80 | digits.length, ...digits];
+  return concat(Uint8Array.of(tag, ...length), content);
 }

@@ -4,8 +4,8 @@
  */
 
 import type { Sequence } from 'asn1js';
-import { concat } from '../codec/bytes.ts';
 import { LocalError } from '../codec/refusal.ts';
+import type { SignatureName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import {
   type Block,
@@ -21,6 +21,7 @@ import {
   utf8,
 } from './asn1.ts';
 import { DmtfOids, ExtensionOids, type KeyUsageName, keyUsageBits } from './oids.ts';
+import { publicKeyBits } from './spki.ts';
 
 export interface ExtensionPlan {
   readonly basicConstraints?: { readonly cA: boolean; readonly pathLenConstraint?: number };
@@ -115,8 +116,14 @@ export function encodeExtensions(plan: ExtensionPlan): Sequence | undefined {
 
 const KEY_IDENTIFIER_SIZE = 20;
 
-/** Key identifier: the leftmost 160 bits of SHA-256 over the public key's bits (RFC 7093 2, method 1). */
-export function keyIdentifier(crypto: CryptoProvider, publicKey: Uint8Array): Uint8Array {
-  const point = concat(Uint8Array.of(0x04), publicKey);
-  return crypto.hash('SHA_256', point).slice(0, KEY_IDENTIFIER_SIZE);
+/**
+ * Key identifier: the leftmost 160 bits of SHA-256 over the public key's bits (RFC 7093 2, method 1).
+ * @throws LocalError unless the key has the algorithm's form.
+ */
+export function keyIdentifier(
+  crypto: CryptoProvider,
+  algorithm: SignatureName,
+  publicKey: Uint8Array,
+): Uint8Array {
+  return crypto.hash('SHA_256', publicKeyBits(algorithm, publicKey)).slice(0, KEY_IDENTIFIER_SIZE);
 }

@@ -5,15 +5,9 @@
  */
 
 import { Set as Asn1Set, PrintableString, type Sequence } from 'asn1js';
-import { ascii, concat } from '../codec/bytes.ts';
+import { ascii } from '../codec/bytes.ts';
 import { LocalError } from '../codec/refusal.ts';
-import {
-  type CurveName,
-  curves,
-  type HashName,
-  type SignatureName,
-  signatureAlgorithms,
-} from '../crypto/algorithms.ts';
+import { type HashName, type SignatureName, signatureFacts } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import {
   bits,
@@ -27,7 +21,9 @@ import {
   utf8,
 } from './asn1.ts';
 import { type ExtensionPlan, encodeExtensions } from './build-extensions.ts';
-import { curveOids, EC_PUBLIC_KEY, ecdsaOids, type NameAttribute, nameAttributes } from './oids.ts';
+import { type NameAttribute, nameAttributes } from './oids.ts';
+import { signatureAlgorithm, signatureBits } from './signature.ts';
+import { keyInfo } from './spki.ts';
 import { encodedTime } from './time.ts';
 
 /** A distinguished name, most general attribute first as usual: `[['C', 'US'], ['CN', 'Root']]`. */
@@ -41,26 +37,27 @@ export interface CertificatePlan {
   /** `YYYYMMDDHHMMSSZ` */
   readonly notBefore: string;
   readonly notAfter: string;
-  readonly curve: CurveName;
-  /** X || Y */
+  /** of the subject's key; an RSA key looks the same under either padding's name */
+  readonly algorithm: SignatureName;
+  /** as `CryptoProvider.verify` takes it */
   readonly publicKey: Uint8Array;
   readonly extensions: ExtensionPlan;
 }
 
 export interface CertificateSigner {
   readonly signature: SignatureName;
-  /** default: the one DSP0274 pairs with the curve */
+  /** default: the one usually paired with the algorithm */
   readonly hash?: HashName;
-  /** scalar in [1, n-1], most significant byte first */
+  /** as `CryptoProvider.sign` takes it */
   readonly privateKey: Uint8Array;
 }
 
 const UTC_TIME = 23;
 const GENERALIZED_TIME = 24;
 const SERIAL_BYTES_MAX = 20;
-const POINT_UNCOMPRESSED = Uint8Array.of(0x04);
 
-function encodeName(name: NamePlan) {
+/** Name ::= SEQUENCE OF RelativeDistinguishedName, one attribute in each. @throws LocalError */
+export function encodeName(name: NamePlan) {
   return sequence(
     ...name.map(([attribute, value]) => {
       const { oid: type, printable } = nameAttributes[attribute];
@@ -86,16 +83,6 @@ function encodeSerial(serialNumber: Uint8Array) {
   return block;
 }
 
-function encodePublicKey(curve: CurveName, publicKey: Uint8Array) {
-  const size = 2 * curves[curve].fieldSize;
-  if (publicKey.length !== size)
-    throw new LocalError(`publicKey: ${curve} takes ${size} bytes, got ${publicKey.length}`);
-  return sequence(
-    sequence(oid(EC_PUBLIC_KEY), oid(curveOids[curve])),
-    bits(concat(POINT_UNCOMPRESSED, publicKey)),
-  );
-}
-
 function encodeTbs(plan: CertificatePlan, algorithm: Sequence, extensions: Sequence | undefined) {
   return sequence(
     tagged(0, smallInteger(2)),
@@ -104,16 +91,9 @@ function encodeTbs(plan: CertificatePlan, algorithm: Sequence, extensions: Seque
     encodeName(plan.issuer),
     sequence(encodeTime(plan.notBefore), encodeTime(plan.notAfter)),
     encodeName(plan.subject),
-    encodePublicKey(plan.curve, plan.publicKey),
+    keyInfo(plan.algorithm, plan.publicKey),
     ...(extensions === undefined ? [] : [tagged(3, extensions)]),
   );
-}
-
-/** ECDSA-Sig-Value of r || s (RFC 3279 2.2.3). */
-export function encodeEcdsaSignature(raw: Uint8Array): Uint8Array {
-  const half = raw.length / 2;
-  const [r, s] = [raw.subarray(0, half), raw.subarray(half)];
-  return derBytes(sequence(positiveInteger(r, 'r'), positiveInteger(s, 's')));
 }
 
 /**
@@ -125,9 +105,10 @@ export function buildCertificate(
   plan: CertificatePlan,
   signer: CertificateSigner,
 ): Uint8Array {
-  const hash = signer.hash ?? signatureAlgorithms[signer.signature].hash;
-  const algorithm = sequence(oid(ecdsaOids[hash]));
+  const { signature } = signer;
+  const hash = signer.hash ?? signatureFacts(signature).hash;
+  const algorithm = signatureAlgorithm(signature, hash);
   const tbs = encodeTbs(plan, algorithm, encodeExtensions(plan.extensions));
-  const raw = crypto.sign(signer.signature, hash, signer.privateKey, derBytes(tbs));
-  return derBytes(sequence(tbs, algorithm, bits(encodeEcdsaSignature(raw))));
+  const raw = crypto.sign(signature, hash, signer.privateKey, derBytes(tbs));
+  return derBytes(sequence(tbs, algorithm, bits(signatureBits(signature, raw))));
 }

@@ -1,9 +1,10 @@
 /**
- * The certificates a simulated device is provisioned with: root CA, intermediate CA and leaf, as DSP0274
- * describes them for the device and the alias certificate model. Built once, before time starts.
+ * The certificates a simulated device, or a requester that authenticates itself, is provisioned with:
+ * root CA, intermediate CA and leaf, as DSP0274 10.6 describes them for its certificate models. Built
+ * once, before time starts.
  */
 
-import { type SignatureName, signatureAlgorithms } from '../crypto/algorithms.ts';
+import { type HashName, type SignatureName, signatureFacts } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { buildCertificate, type CertificatePlan, type NamePlan } from './build.ts';
 import { type ExtensionPlan, keyIdentifier } from './build-extensions.ts';
@@ -13,26 +14,35 @@ import type { CertificateModel } from './policy.ts';
 /** One link of the chain. */
 export interface EntityPlan {
   readonly name: NamePlan;
-  /** scalar in [1, n-1], most significant byte first */
+  /** as `CryptoProvider.sign` takes it */
   readonly privateKey: Uint8Array;
   /** positive, most significant byte first */
   readonly serialNumber: Uint8Array;
+  /** of this one's key; default: the plan's */
+  readonly signature?: SignatureName;
 }
 
 export interface DeviceChainPlan {
-  /** of all three keys */
+  /** of the keys whose entity names no other */
   readonly signature: SignatureName;
+  /** that every certificate is signed with; default: the one usually paired with the issuer's algorithm */
+  readonly hash?: HashName;
   readonly root: EntityPlan;
   readonly intermediate: EntityPlan;
+  /** alias model: the device certificate, a CA between the intermediate and the alias leaf */
+  readonly device?: EntityPlan;
   readonly leaf: EntityPlan;
-  /** `YYYYMMDDHHMMSSZ` for all three; 99991231235959Z means no expiration */
+  /** `YYYYMMDDHHMMSSZ` for all of them; 99991231235959Z means no expiration */
   readonly notBefore: string;
   readonly notAfter: string;
   /** `Manufacturer:Product:SerialNumber` */
   readonly deviceInfo: string;
   /** PCIe CMA-SPDM identity `Vendor=...:Device=...`; left out by default */
   readonly cmaIdentity?: string;
-  /** default device: hardware identity in the leaf; alias: in the intermediate, the leaf mutable */
+  /**
+   * Default device: hardware identity in the leaf. Alias: the leaf mutable, hardware identity in the
+   * device certificate, which is `intermediate` unless there is a `device`. Generic: neither.
+   */
   readonly model?: CertificateModel;
   /** SPDM roles the leaf may play; default responder */
   readonly roles?: readonly ('responder' | 'requester')[];
@@ -41,10 +51,12 @@ export interface DeviceChainPlan {
 export interface DeviceChain {
   readonly root: Uint8Array;
   readonly intermediate: Uint8Array;
+  /** of a plan with a `device` */
+  readonly device?: Uint8Array;
   readonly leaf: Uint8Array;
-  /** the three in the order of an SPDM chain */
-  readonly certificates: readonly [Uint8Array, Uint8Array, Uint8Array];
-  /** X || Y of the leaf */
+  /** all of them in the order of an SPDM chain, three or, with a `device`, four */
+  readonly certificates: readonly [Uint8Array, Uint8Array, Uint8Array, ...Uint8Array[]];
+  /** of the leaf, as `CryptoProvider.verify` takes it */
   readonly leafPublicKey: Uint8Array;
 }
 
@@ -74,45 +86,82 @@ function leafExtensions(plan: DeviceChainPlan): ExtensionPlan {
   };
 }
 
+/** A plan's entity with what its certificate and those it issues take from it. */
+interface Entity {
+  readonly plan: EntityPlan;
+  readonly signature: SignatureName;
+  readonly publicKey: Uint8Array;
+  readonly keyIdentifier: Uint8Array;
+}
+
+function entityOf(crypto: CryptoProvider, plan: EntityPlan, fallback: SignatureName): Entity {
+  const signature = plan.signature ?? fallback;
+  const publicKey = crypto.signingPublicKey(signature, plan.privateKey);
+  const identifier = keyIdentifier(crypto, signature, publicKey);
+  return { plan, signature, publicKey, keyIdentifier: identifier };
+}
+
+function issue(
+  crypto: CryptoProvider,
+  chain: DeviceChainPlan,
+  issuer: Entity,
+  subject: Entity,
+  extensions: ExtensionPlan,
+): Uint8Array {
+  const certificate: CertificatePlan = {
+    issuer: issuer.plan.name,
+    subject: subject.plan.name,
+    serialNumber: subject.plan.serialNumber,
+    notBefore: chain.notBefore,
+    notAfter: chain.notAfter,
+    algorithm: subject.signature,
+    publicKey: subject.publicKey,
+    extensions: {
+      ...extensions,
+      subjectKeyIdentifier: subject.keyIdentifier,
+      authorityKeyIdentifier: issuer.keyIdentifier,
+    },
+  };
+  const { signature } = issuer;
+  return buildCertificate(crypto, certificate, {
+    signature,
+    hash: chain.hash ?? signatureFacts(signature).hash,
+    privateKey: issuer.plan.privateKey,
+  });
+}
+
 /**
- * Root, intermediate and leaf in DER.
+ * The chain's certificates in DER.
  * @throws LocalError naming the part of the plan that cannot be encoded.
  */
 export function buildDeviceChain(crypto: CryptoProvider, plan: DeviceChainPlan): DeviceChain {
-  const { curve } = signatureAlgorithms[plan.signature];
-  const build = (subject: EntityPlan, issuer: EntityPlan, extensions: ExtensionPlan) => {
-    const publicKey = crypto.publicKey(curve, subject.privateKey);
-    const issuerKey = crypto.publicKey(curve, issuer.privateKey);
-    const certificate: CertificatePlan = {
-      issuer: issuer.name,
-      subject: subject.name,
-      serialNumber: subject.serialNumber,
-      notBefore: plan.notBefore,
-      notAfter: plan.notAfter,
-      curve,
-      publicKey,
-      extensions: {
-        ...extensions,
-        subjectKeyIdentifier: keyIdentifier(crypto, publicKey),
-        authorityKeyIdentifier: keyIdentifier(crypto, issuerKey),
-      },
-    };
-    const { signature } = plan;
-    return buildCertificate(crypto, certificate, { signature, privateKey: issuer.privateKey });
-  };
-  const ca = (pathLenConstraint: number): ExtensionPlan => ({
+  const entity = (of: EntityPlan) => entityOf(crypto, of, plan.signature);
+  const [root, intermediate, leaf] = [plan.root, plan.intermediate, plan.leaf].map(entity) as [
+    Entity,
+    Entity,
+    Entity,
+  ];
+  const device = plan.device && entity(plan.device);
+  const ca = (pathLenConstraint: number, holdsIdentity: boolean): ExtensionPlan => ({
     basicConstraints: { cA: true, pathLenConstraint },
     keyUsage: CA_USAGE,
+    ...(holdsIdentity ? { spdmOids: [DmtfOids.HARDWARE_IDENTITY] } : {}),
   });
-  const deviceCa = plan.model === 'alias' ? { spdmOids: [DmtfOids.HARDWARE_IDENTITY] } : undefined;
-  const root = build(plan.root, plan.root, ca(1));
-  const intermediate = build(plan.intermediate, plan.root, { ...ca(0), ...deviceCa });
-  const leaf = build(plan.leaf, plan.intermediate, leafExtensions(plan));
-  return {
-    root,
-    intermediate,
-    leaf,
-    certificates: [root, intermediate, leaf],
-    leafPublicKey: crypto.publicKey(curve, plan.leaf.privateKey),
+  const isAlias = plan.model === 'alias';
+  const below = device === undefined ? 0 : 1;
+  const make = (issuer: Entity, subject: Entity, extensions: ExtensionPlan) =>
+    issue(crypto, plan, issuer, subject, extensions);
+  const rootDer = make(root, root, ca(1 + below, false));
+  const intermediateDer = make(root, intermediate, ca(below, isAlias && device === undefined));
+  const deviceDer = device && make(intermediate, device, ca(0, isAlias));
+  const leafDer = make(device ?? intermediate, leaf, leafExtensions(plan));
+  const all = {
+    root: rootDer,
+    intermediate: intermediateDer,
+    leaf: leafDer,
+    leafPublicKey: leaf.publicKey,
   };
+  return deviceDer === undefined
+    ? { ...all, certificates: [rootDer, intermediateDer, leafDer] }
+    : { ...all, device: deviceDer, certificates: [rootDer, intermediateDer, deviceDer, leafDer] };
 }

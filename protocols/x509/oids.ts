@@ -3,7 +3,7 @@
  * certificate extensions of RFC 5280, and the algorithms of RFC 5480, 5758, 8017, 9881 and 9909.
  */
 
-import type { CurveName, HashName } from '../crypto/algorithms.ts';
+import type { CurveName, HashName, SignatureName } from '../crypto/algorithms.ts';
 
 /** id-DMTF-spdm, 1.3.6.1.4.1.412.274 (DSP0274 annex "OID reference"). */
 export const DmtfOids = {
@@ -88,12 +88,64 @@ export const curveOids = {
   SECP_521_R1: '1.3.132.0.35',
 } as const satisfies Record<CurveName, string>;
 
-/** ecdsa-with-SHA2 (RFC 5758 3.2); parameters absent. */
+/** ecdsa-with-SHA2 (RFC 5758 3.2) and id-ecdsa-with-sha3 (NIST sigAlgs); parameters absent. */
 export const ecdsaOids = {
   SHA_256: '1.2.840.10045.4.3.2',
   SHA_384: '1.2.840.10045.4.3.3',
   SHA_512: '1.2.840.10045.4.3.4',
+  SHA3_256: '2.16.840.1.101.3.4.3.10',
+  SHA3_384: '2.16.840.1.101.3.4.3.11',
+  SHA3_512: '2.16.840.1.101.3.4.3.12',
 } as const satisfies Record<HashName, string>;
+
+export const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
+export const RSASSA_PSS = '1.2.840.113549.1.1.10';
+export const MGF1 = '1.2.840.113549.1.1.8';
+
+/** RSASSA-PKCS1-v1_5 with SHA-2 (RFC 4055 5) and SHA-3 (NIST sigAlgs). */
+export const rsaOids = {
+  SHA_256: '1.2.840.113549.1.1.11',
+  SHA_384: '1.2.840.113549.1.1.12',
+  SHA_512: '1.2.840.113549.1.1.13',
+  SHA3_256: '2.16.840.1.101.3.4.3.14',
+  SHA3_384: '2.16.840.1.101.3.4.3.15',
+  SHA3_512: '2.16.840.1.101.3.4.3.16',
+} as const satisfies Record<HashName, string>;
+
+/** The hashes themselves, as RSASSA-PSS parameters name them. */
+export const hashOids = {
+  SHA_256: '2.16.840.1.101.3.4.2.1',
+  SHA_384: '2.16.840.1.101.3.4.2.2',
+  SHA_512: '2.16.840.1.101.3.4.2.3',
+  SHA3_256: '2.16.840.1.101.3.4.2.8',
+  SHA3_384: '2.16.840.1.101.3.4.2.9',
+  SHA3_512: '2.16.840.1.101.3.4.2.10',
+} as const satisfies Record<HashName, string>;
+
+export type PlainSignatureName = Exclude<SignatureName, `ECDSA_${string}` | `RSA${string}`>;
+/** One identifier without parameters for key and signature alike (RFC 8410, 9881, 9909). */
+export const plainOids = {
+  EDDSA_25519: '1.3.101.112',
+  EDDSA_448: '1.3.101.113',
+  ML_DSA_44: '2.16.840.1.101.3.4.3.17',
+  ML_DSA_65: '2.16.840.1.101.3.4.3.18',
+  ML_DSA_87: '2.16.840.1.101.3.4.3.19',
+  SLH_DSA_SHA2_128S: '2.16.840.1.101.3.4.3.20',
+  SLH_DSA_SHA2_128F: '2.16.840.1.101.3.4.3.21',
+  SLH_DSA_SHA2_192S: '2.16.840.1.101.3.4.3.22',
+  SLH_DSA_SHA2_192F: '2.16.840.1.101.3.4.3.23',
+  SLH_DSA_SHA2_256S: '2.16.840.1.101.3.4.3.24',
+  SLH_DSA_SHA2_256F: '2.16.840.1.101.3.4.3.25',
+  SLH_DSA_SHAKE_128S: '2.16.840.1.101.3.4.3.26',
+  SLH_DSA_SHAKE_128F: '2.16.840.1.101.3.4.3.27',
+  SLH_DSA_SHAKE_192S: '2.16.840.1.101.3.4.3.28',
+  SLH_DSA_SHAKE_192F: '2.16.840.1.101.3.4.3.29',
+  SLH_DSA_SHAKE_256S: '2.16.840.1.101.3.4.3.30',
+  SLH_DSA_SHAKE_256F: '2.16.840.1.101.3.4.3.31',
+} as const satisfies Record<PlainSignatureName, string>;
+
+/** PKCS #9 attribute of a certification request that lists the extensions asked for (RFC 2985 5.4.2). */
+export const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
 
 /** Names for people: every identifier above, and key and signature algorithms met in device chains. */
 export const oidNames: Readonly<Record<string, string>> = {
@@ -132,29 +184,36 @@ export const oidNames: Readonly<Record<string, string>> = {
   [ecdsaOids.SHA_256]: 'ecdsa-with-SHA256',
   [ecdsaOids.SHA_384]: 'ecdsa-with-SHA384',
   [ecdsaOids.SHA_512]: 'ecdsa-with-SHA512',
+  [ecdsaOids.SHA3_256]: 'id-ecdsa-with-sha3-256',
+  [ecdsaOids.SHA3_384]: 'id-ecdsa-with-sha3-384',
+  [ecdsaOids.SHA3_512]: 'id-ecdsa-with-sha3-512',
   '1.2.840.10045.4.1': 'ecdsa-with-SHA1',
-  '1.2.840.113549.1.1.1': 'rsaEncryption',
-  '1.2.840.113549.1.1.10': 'id-RSASSA-PSS',
-  '1.2.840.113549.1.1.11': 'sha256WithRSAEncryption',
-  '1.2.840.113549.1.1.12': 'sha384WithRSAEncryption',
-  '1.2.840.113549.1.1.13': 'sha512WithRSAEncryption',
-  '1.3.101.112': 'id-Ed25519',
-  '1.3.101.113': 'id-Ed448',
-  '2.16.840.1.101.3.4.3.17': 'id-ml-dsa-44',
-  '2.16.840.1.101.3.4.3.18': 'id-ml-dsa-65',
-  '2.16.840.1.101.3.4.3.19': 'id-ml-dsa-87',
-  '2.16.840.1.101.3.4.3.20': 'id-slh-dsa-sha2-128s',
-  '2.16.840.1.101.3.4.3.21': 'id-slh-dsa-sha2-128f',
-  '2.16.840.1.101.3.4.3.22': 'id-slh-dsa-sha2-192s',
-  '2.16.840.1.101.3.4.3.23': 'id-slh-dsa-sha2-192f',
-  '2.16.840.1.101.3.4.3.24': 'id-slh-dsa-sha2-256s',
-  '2.16.840.1.101.3.4.3.25': 'id-slh-dsa-sha2-256f',
-  '2.16.840.1.101.3.4.3.26': 'id-slh-dsa-shake-128s',
-  '2.16.840.1.101.3.4.3.27': 'id-slh-dsa-shake-128f',
-  '2.16.840.1.101.3.4.3.28': 'id-slh-dsa-shake-192s',
-  '2.16.840.1.101.3.4.3.29': 'id-slh-dsa-shake-192f',
-  '2.16.840.1.101.3.4.3.30': 'id-slh-dsa-shake-256s',
-  '2.16.840.1.101.3.4.3.31': 'id-slh-dsa-shake-256f',
+  [RSA_ENCRYPTION]: 'rsaEncryption',
+  [RSASSA_PSS]: 'id-RSASSA-PSS',
+  [rsaOids.SHA_256]: 'sha256WithRSAEncryption',
+  [rsaOids.SHA_384]: 'sha384WithRSAEncryption',
+  [rsaOids.SHA_512]: 'sha512WithRSAEncryption',
+  [rsaOids.SHA3_256]: 'id-rsassa-pkcs1-v1-5-with-sha3-256',
+  [rsaOids.SHA3_384]: 'id-rsassa-pkcs1-v1-5-with-sha3-384',
+  [rsaOids.SHA3_512]: 'id-rsassa-pkcs1-v1-5-with-sha3-512',
+  [plainOids.EDDSA_25519]: 'id-Ed25519',
+  [plainOids.EDDSA_448]: 'id-Ed448',
+  [plainOids.ML_DSA_44]: 'id-ml-dsa-44',
+  [plainOids.ML_DSA_65]: 'id-ml-dsa-65',
+  [plainOids.ML_DSA_87]: 'id-ml-dsa-87',
+  [plainOids.SLH_DSA_SHA2_128S]: 'id-slh-dsa-sha2-128s',
+  [plainOids.SLH_DSA_SHA2_128F]: 'id-slh-dsa-sha2-128f',
+  [plainOids.SLH_DSA_SHA2_192S]: 'id-slh-dsa-sha2-192s',
+  [plainOids.SLH_DSA_SHA2_192F]: 'id-slh-dsa-sha2-192f',
+  [plainOids.SLH_DSA_SHA2_256S]: 'id-slh-dsa-sha2-256s',
+  [plainOids.SLH_DSA_SHA2_256F]: 'id-slh-dsa-sha2-256f',
+  [plainOids.SLH_DSA_SHAKE_128S]: 'id-slh-dsa-shake-128s',
+  [plainOids.SLH_DSA_SHAKE_128F]: 'id-slh-dsa-shake-128f',
+  [plainOids.SLH_DSA_SHAKE_192S]: 'id-slh-dsa-shake-192s',
+  [plainOids.SLH_DSA_SHAKE_192F]: 'id-slh-dsa-shake-192f',
+  [plainOids.SLH_DSA_SHAKE_256S]: 'id-slh-dsa-shake-256s',
+  [plainOids.SLH_DSA_SHAKE_256F]: 'id-slh-dsa-shake-256f',
+  [EXTENSION_REQUEST]: 'extensionRequest',
 };
 
 /** The name of an identifier, or its dotted text if nobody here knows it. */
@@ -162,12 +221,23 @@ export function oidName(oid: string): string {
   return Object.hasOwn(oidNames, oid) ? oidNames[oid]! : oid;
 }
 
-/** The curve a named-curve identifier stands for (RFC 5480 2.1.1.1). */
-export function curveByOid(oid: string): CurveName | undefined {
-  return (Object.keys(curveOids) as CurveName[]).find((curve) => curveOids[curve] === oid);
+function keyByOid<K extends string>(
+  table: Readonly<Record<K, string>>,
+  oid: string,
+): K | undefined {
+  return (Object.keys(table) as K[]).find((key) => table[key] === oid);
 }
 
-/** The hash of an ecdsa-with-SHA2 identifier. */
-export function ecdsaHashByOid(oid: string): HashName | undefined {
-  return (Object.keys(ecdsaOids) as HashName[]).find((hash) => ecdsaOids[hash] === oid);
-}
+/** The curve a named-curve identifier stands for (RFC 5480 2.1.1.1). */
+export const curveByOid = (oid: string): CurveName | undefined => keyByOid(curveOids, oid);
+
+/** The hash of an ecdsa-with-SHA2 or id-ecdsa-with-sha3 identifier. */
+export const ecdsaHashByOid = (oid: string): HashName | undefined => keyByOid(ecdsaOids, oid);
+
+/** The hash of a sha256WithRSAEncryption identifier or one of its like. */
+export const rsaHashByOid = (oid: string): HashName | undefined => keyByOid(rsaOids, oid);
+
+export const hashByOid = (oid: string): HashName | undefined => keyByOid(hashOids, oid);
+
+/** The algorithm of an identifier that stands for key and signature alike. */
+export const plainByOid = (oid: string): PlainSignatureName | undefined => keyByOid(plainOids, oid);

@@ -4,8 +4,7 @@
  */
 
 import { equal } from '../codec/bytes.ts';
-import { type Decoded, LocalError, RefusalCodes } from '../codec/refusal.ts';
-import { type CurveName, curves, type HashName } from '../crypto/algorithms.ts';
+import { type Decoded, RefusalCodes } from '../codec/refusal.ts';
 import {
   attempt,
   children,
@@ -15,38 +14,21 @@ import {
   expectTag,
   fault,
   library,
-  oidOf,
-  positiveInteger,
   readStrict,
   Tags,
 } from './der.ts';
 import { type CertificateExtensions, readExtensions } from './extensions.ts';
-import { curveByOid, EC_PUBLIC_KEY, ecdsaHashByOid, nameAttributes, oidName } from './oids.ts';
+import { nameAttributes } from './oids.ts';
 import { Name, X509Certificate } from './peculiar.ts';
+import { type CertificateSignature, readSignature } from './signature.ts';
+import { readPublicKey, type SubjectPublicKey } from './spki.ts';
 import { generalizedTimeSeconds, utcTimeSeconds } from './time.ts';
 
 /** Longest certificate looked at; the largest post-quantum ones have about 50,000 bytes. */
 export const CERTIFICATE_BYTES_MAX = 65_535;
 
-export interface SubjectPublicKey {
-  /** `id-ecPublicKey`, `rsaEncryption`, `id-ml-dsa-65` ... or a dotted identifier */
-  readonly algorithm: string;
-  /** of an EC key on a curve that `CryptoProvider` knows */
-  readonly curve: CurveName | undefined;
-  /** X || Y on that curve, else the bits of subjectPublicKey as they stand */
-  readonly key: Uint8Array;
-}
-
-export interface CertificateSignature {
-  /** `ecdsa-with-SHA384` ... or a dotted identifier */
-  readonly algorithm: string;
-  /** of ecdsa-with-SHA2; undefined for every other algorithm */
-  readonly hash: HashName | undefined;
-  /** bits of signatureValue as they stand */
-  readonly value: Uint8Array;
-  /** magnitudes of an ECDSA-Sig-Value, without leading zeros */
-  readonly ecdsa: { readonly r: Uint8Array; readonly s: Uint8Array } | undefined;
-}
+export { type CertificateSignature, rawSignature } from './signature.ts';
+export type { SubjectPublicKey } from './spki.ts';
 
 export interface Certificate {
   readonly der: Uint8Array;
@@ -85,63 +67,6 @@ function readTime(e: Element | undefined, path: string, parent: Element): number
   return seconds;
 }
 
-/** Content of a BIT STRING of whole bytes. */
-function wholeBits(e: Element | undefined, path: string, parent: Element): Uint8Array {
-  const content = contentOf(expectTag(e, Tags.BIT_STRING, path, parent));
-  if (content[0] !== 0)
-    throw fault(RefusalCodes.BAD_VALUE, path, e!.start, 'bits do not fill whole bytes');
-  return content.subarray(1);
-}
-
-/** SubjectPublicKeyInfo (RFC 5280 4.1.2.7, RFC 5480 2); compressed points are refused. */
-function readPublicKey(spki: Element): SubjectPublicKey {
-  const path = 'subjectPublicKeyInfo';
-  const [algorithm, bits] = children(spki, path);
-  const [oid, parameters] = children(expectTag(algorithm, Tags.SEQUENCE, path, spki), path);
-  const id = oidOf(oid, `${path}.algorithm`, spki);
-  const key = wholeBits(bits, `${path}.subjectPublicKey`, spki);
-  if (id !== EC_PUBLIC_KEY) return { algorithm: oidName(id), curve: undefined, key };
-  const curve = curveByOid(oidOf(parameters, `${path}.namedCurve`, spki));
-  if (curve === undefined) return { algorithm: oidName(id), curve, key };
-  const size = 1 + 2 * curves[curve].fieldSize;
-  if (key.length !== size || key[0] !== 0x04)
-    throw fault(
-      RefusalCodes.BAD_VALUE,
-      `${path}.subjectPublicKey`,
-      bits!.start,
-      `no uncompressed point of ${curve}`,
-    );
-  return { algorithm: oidName(id), curve, key: key.slice(1) };
-}
-
-/** ECDSA-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER } (RFC 3279 2.2.3). */
-function readEcdsa(value: Uint8Array, path: string) {
-  const whole = readStrict(value, path);
-  const sequence = expectTag(whole, Tags.SEQUENCE, path, whole);
-  const parts = children(sequence, path);
-  if (parts.length !== 2)
-    throw fault(RefusalCodes.BAD_LENGTH, path, 0, `${parts.length} integers, not r and s`);
-  return {
-    r: positiveInteger(parts[0], `${path}.r`, sequence),
-    s: positiveInteger(parts[1], `${path}.s`, sequence),
-  };
-}
-
-function readSignature(
-  algorithm: Element,
-  bits: Element | undefined,
-  whole: Element,
-): CertificateSignature {
-  const [oid, parameters] = children(algorithm, 'signatureAlgorithm');
-  const id = oidOf(oid, 'signatureAlgorithm', algorithm);
-  const value = wholeBits(bits, 'signatureValue', whole);
-  const hash = ecdsaHashByOid(id);
-  if (hash === undefined) return { algorithm: oidName(id), hash, value, ecdsa: undefined };
-  if (parameters !== undefined)
-    throw fault(RefusalCodes.BAD_VALUE, 'signatureAlgorithm', parameters.start, 'has parameters');
-  return { algorithm: oidName(id), hash, value, ecdsa: readEcdsa(value, 'signatureValue') };
-}
-
 const VERSION = 0xa0;
 const ISSUER_UNIQUE_ID = 0x81;
 const SUBJECT_UNIQUE_ID = 0x82;
@@ -159,7 +84,8 @@ function readVersion(wrapper: Element | undefined): number {
 // The library's own list of attribute names lacks this one.
 const EXTRA_NAMES = { serialNumber: nameAttributes.serialNumber.oid };
 
-function nameText(e: Element, path: string): string {
+/** A distinguished name as text for people. @throws DerFault */
+export function nameText(e: Element, path: string): string {
   return library(path, e.start, () => new Name(derOf(e), EXTRA_NAMES).toString());
 }
 
@@ -244,22 +170,4 @@ function readCertificate(der: Uint8Array): Certificate {
 /** One certificate that fills `der`. Never throws on the bytes. */
 export function parseCertificate(der: Uint8Array): Decoded<Certificate> {
   return attempt(der.length, () => readCertificate(new Uint8Array(der)));
-}
-
-/**
- * r || s of a certificate's ECDSA signature, each as wide as the field of the issuer's curve.
- * Undefined if the signature is none of ECDSA or does not fit the curve.
- */
-export function rawSignature(
-  signature: CertificateSignature,
-  curve: CurveName,
-): Uint8Array | undefined {
-  const size = curves[curve]?.fieldSize;
-  if (size === undefined) throw new LocalError(`curve: no curve ${curve}`);
-  const { r, s } = signature.ecdsa ?? {};
-  if (r === undefined || s === undefined || r.length > size || s.length > size) return undefined;
-  const out = new Uint8Array(2 * size);
-  out.set(r, size - r.length);
-  out.set(s, 2 * size - s.length);
-  return out;
 }

@@ -19,7 +19,7 @@ export const ChainFaults = {
   BAD_VERSION: 'BAD_VERSION',
   /** serial number zero, negative or longer than 20 bytes */
   BAD_SERIAL: 'BAD_SERIAL',
-  /** a key or signature algorithm `CryptoProvider` does not verify */
+  /** a key (an RSA key of another size than SPDM's, too) or signature algorithm that is not verified here */
   UNSUPPORTED_ALGORITHM: 'UNSUPPORTED_ALGORITHM',
   UNKNOWN_CRITICAL_EXTENSION: 'UNKNOWN_CRITICAL_EXTENSION',
   NOT_YET_VALID: 'NOT_YET_VALID',
@@ -33,7 +33,7 @@ export const ChainFaults = {
   NOT_A_CA: 'NOT_A_CA',
   /** more intermediates below than pathLenConstraint allows */
   PATH_TOO_LONG: 'PATH_TOO_LONG',
-  /** keyCertSign missing in an issuer, digitalSignature in the leaf */
+  /** keyCertSign missing in an issuer, digitalSignature in the leaf; what the key cannot do, if strict */
   KEY_USAGE: 'KEY_USAGE',
   /** the leaf is a CA */
   LEAF_CONSTRAINTS: 'LEAF_CONSTRAINTS',
@@ -65,7 +65,7 @@ export interface LeafPolicy {
   readonly model?: CertificateModel;
   /** insist that a certificate of the chain carries id-DMTF-hardware-identity. Default false */
   readonly requireHardwareIdentity?: boolean;
-  /** negotiated BaseAsymAlgo: the leaf's key must be of its curve */
+  /** negotiated BaseAsymSel or PqcAsymSel: the leaf's key must fit it */
   readonly signature?: SignatureName;
   /** exact DMTF device information expected */
   readonly deviceInfo?: string;
@@ -78,6 +78,11 @@ export interface ChainPolicy {
   /** seconds since 1970; undefined: validity periods are not looked at */
   readonly at: number | undefined;
   readonly leaf?: LeafPolicy;
+  /**
+   * Refuse key usages a key is not made for, such as keyEncipherment of an ML-DSA key (RFC 9881 5).
+   * Default false: device chains in the field assert it.
+   */
+  readonly strictKeyUsage?: boolean;
   /** critical extensions, by dotted identifier, that the caller has looked at itself */
   readonly understood?: readonly string[];
 }

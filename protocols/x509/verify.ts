@@ -6,11 +6,11 @@
 
 import { equal, toHex } from '../codec/bytes.ts';
 import { LocalError, refusalText } from '../codec/refusal.ts';
-import { type CurveName, type SignatureName, signatureAlgorithms } from '../crypto/algorithms.ts';
+import { type SignatureFamily, signatureFacts } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { cmaIdentityOf, deviceInfoOf, understoodExtensions } from './extensions.ts';
-import { DmtfOids, EkuOids, oidName } from './oids.ts';
-import { type Certificate, isSelfIssued, parseCertificate, rawSignature } from './parse.ts';
+import { DmtfOids, EkuOids, type KeyUsageName, oidName } from './oids.ts';
+import { type Certificate, isSelfIssued, parseCertificate } from './parse.ts';
 import {
   type Anchor,
   type ChainFailure,
@@ -20,14 +20,10 @@ import {
   chainFailure,
   type LeafPolicy,
 } from './policy.ts';
+import { verifySignature } from './signature.ts';
 import { timeText } from './time.ts';
 
 const SERIAL_BYTES_MAX = 20;
-
-function signatureByCurve(curve: CurveName): SignatureName {
-  const names = Object.keys(signatureAlgorithms) as SignatureName[];
-  return names.find((name) => signatureAlgorithms[name].curve === curve)!;
-}
 
 /** Whether `issuer`'s key made `subject`'s signature; undefined if nobody here knows the algorithm. */
 export function isSignedBy(
@@ -35,12 +31,8 @@ export function isSignedBy(
   subject: Certificate,
   issuer: Certificate,
 ): boolean | undefined {
-  const { curve, key } = issuer.publicKey;
-  const { hash } = subject.signature;
-  if (curve === undefined || hash === undefined) return undefined;
-  const raw = rawSignature(subject.signature, curve);
-  if (raw === undefined) return false;
-  return crypto.verify(signatureByCurve(curve), hash, key, subject.tbsCertificate, raw);
+  const { signature, tbsCertificate } = subject;
+  return verifySignature(crypto, issuer.publicKey, signature, tbsCertificate);
 }
 
 function anchorMatches(crypto: CryptoProvider, anchor: Anchor, certificate: Certificate): boolean {
@@ -74,6 +66,33 @@ function findAnchor(
   );
 }
 
+const signatureOnly: readonly KeyUsageName[] = [
+  'keyEncipherment',
+  'dataEncipherment',
+  'keyAgreement',
+  'encipherOnly',
+  'decipherOnly',
+];
+/** What a key of each family cannot do (RFC 8813 3, 3279 2.3.1, 9295 2, 9881 5, 9909 6). */
+const cannot: Readonly<Record<SignatureFamily, readonly KeyUsageName[]>> = {
+  ECDSA: ['keyEncipherment', 'dataEncipherment'],
+  RSASSA: ['keyAgreement', 'encipherOnly', 'decipherOnly'],
+  RSAPSS: signatureOnly,
+  EDDSA: signatureOnly,
+  ML_DSA: signatureOnly,
+  SLH_DSA: signatureOnly,
+};
+
+function unfitUsages(c: Certificate): readonly KeyUsageName[] {
+  const name = c.publicKey.fits[0];
+  if (name === undefined) return [];
+  const unfit = cannot[signatureFacts(name).family];
+  return (c.extensions.keyUsage ?? []).filter((usage) => unfit.includes(usage));
+}
+
+const keyText = ({ publicKey }: Certificate) =>
+  `${publicKey.algorithm} (${publicKey.key.length} bytes)`;
+
 /** What each certificate must be by itself. */
 function checkForm(c: Certificate, index: number, policy: ChainPolicy): ChainFailure | undefined {
   if (c.version !== 3)
@@ -88,6 +107,9 @@ function checkForm(c: Certificate, index: number, policy: ChainPolicy): ChainFai
   if (unknown !== undefined)
     return chainFailure(ChainFaults.UNKNOWN_CRITICAL_EXTENSION, index, oidName(unknown.extnID));
   const { at } = policy;
+  const unfit = policy.strictKeyUsage === true ? unfitUsages(c) : [];
+  if (unfit.length > 0)
+    return chainFailure(ChainFaults.KEY_USAGE, index, `${unfit.join(', ')} of ${keyText(c)}`);
   if (at !== undefined && at < c.notBefore)
     return chainFailure(ChainFaults.NOT_YET_VALID, index, `before ${timeText(c.notBefore)}`);
   if (at !== undefined && at > c.notAfter)
@@ -134,7 +156,7 @@ function checkLink(
     return chainFailure(
       ChainFaults.UNSUPPORTED_ALGORITHM,
       index,
-      `${subject.signature.algorithm} by ${issuer.publicKey.algorithm}`,
+      `${subject.signature.algorithm} by ${keyText(issuer)}`,
     );
   return signed
     ? undefined
@@ -179,11 +201,11 @@ function checkLeaf(c: Certificate, index: number, leaf: LeafPolicy): ChainFailur
     return chainFailure(ChainFaults.LEAF_CONSTRAINTS, index, 'the leaf is a CA');
   if (keyUsage === undefined || !keyUsage.includes('digitalSignature'))
     return chainFailure(ChainFaults.KEY_USAGE, index, 'the leaf lacks digitalSignature');
-  const { curve, algorithm } = c.publicKey;
-  if (curve === undefined)
-    return chainFailure(ChainFaults.UNSUPPORTED_ALGORITHM, index, `leaf key ${algorithm}`);
-  if (leaf.signature !== undefined && signatureAlgorithms[leaf.signature].curve !== curve)
-    return chainFailure(ChainFaults.LEAF_KEY, index, `${curve} for ${leaf.signature}`);
+  const { fits } = c.publicKey;
+  if (fits.length === 0)
+    return chainFailure(ChainFaults.UNSUPPORTED_ALGORITHM, index, `leaf key ${keyText(c)}`);
+  if (leaf.signature !== undefined && !fits.includes(leaf.signature))
+    return chainFailure(ChainFaults.LEAF_KEY, index, `${fits.join(', ')} for ${leaf.signature}`);
   for (const [expected, found] of [
     [leaf.deviceInfo, deviceInfoOf(c.extensions)],
     [leaf.cmaIdentity, cmaIdentityOf(c.extensions)],

@@ -21,7 +21,12 @@ import { UsageError } from './io.ts';
 
 export type Frame =
   | { readonly kind: 'discovery'; readonly payload: Uint8Array }
-  | { readonly kind: 'spdm' | 'secured'; readonly payload: Uint8Array }
+  | {
+      readonly kind: 'spdm' | 'secured';
+      readonly payload: Uint8Array;
+      /** which two endpoints talk, where the link carries several connections */
+      readonly between: string;
+    }
   /** something else on the same link, or bytes that are no packet of it */
   | { readonly kind: 'other'; readonly name: string; readonly refusal: Refusal }
   /** a piece of a message that a later packet ends */
@@ -41,8 +46,9 @@ function doeFrame(bytes: Uint8Array): Frame {
   const { payload, ...type } = object.value;
   if (type.VendorID === VENDOR_PCI_SIG) {
     if (type.DataObjectType === DoeTypes.DISCOVERY) return { kind: 'discovery', payload };
-    if (type.DataObjectType === DoeTypes.CMA_SPDM) return { kind: 'spdm', payload };
-    if (type.DataObjectType === DoeTypes.SECURED_CMA_SPDM) return { kind: 'secured', payload };
+    if (type.DataObjectType === DoeTypes.CMA_SPDM) return { kind: 'spdm', payload, between: '' };
+    if (type.DataObjectType === DoeTypes.SECURED_CMA_SPDM)
+      return { kind: 'secured', payload, between: '' };
   }
   const name = `DOE ${objectTypeName(type)}`;
   const refusal = refuse(RefusalCodes.UNKNOWN_CODE, 'DataObjectType', 2, 'not SPDM');
@@ -55,9 +61,10 @@ function mctpLayer(): LinkLayer {
     const message = assembler.take(bytes);
     if (!message.ok) return { kind: 'other', name: 'MCTP packet', refusal: message };
     if (message.type === undefined) return { kind: 'piece' };
-    const { body: payload, type } = message;
-    if (type === MctpMessageTypes.SPDM) return { kind: 'spdm', payload };
-    if (type === MctpMessageTypes.SECURED) return { kind: 'secured', payload };
+    const { body: payload, type, source, destination } = message;
+    const between = `${Math.min(source, destination)}-${Math.max(source, destination)}`;
+    if (type === MctpMessageTypes.SPDM) return { kind: 'spdm', payload, between };
+    if (type === MctpMessageTypes.SECURED) return { kind: 'secured', payload, between };
     const refusal = refuse(RefusalCodes.UNKNOWN_CODE, 'MessageType', 4, 'not SPDM');
     return { kind: 'other', name: `MCTP message type ${type}`, refusal };
   };

@@ -8,17 +8,28 @@ import { discoveryRequest, discoveryResponse } from '../../protocols/doe/object.
 import { isRequest } from '../../protocols/spdm/codes.ts';
 import { leafKeyOfChain } from '../../protocols/spdm/leaf-key.ts';
 import {
+  type CarriedMessage,
   type Check,
+  type ChunkPlace,
   type ObservedMessage,
+  type ObserverOptions,
   SpdmObserver,
 } from '../../protocols/spdm/observer/observer.ts';
 import { describeOther, describeVendor } from '../../protocols/vendor/describe.ts';
 import { type PcapFile, type PcapRecord, pcapFaultText } from '../sinks/pcap.ts';
 import { type Frame, type LinkLayer, linkLayer } from './dump-frames.ts';
 
-export interface DumpSecrets {
-  readonly dheSecrets: readonly Uint8Array[];
-  readonly psks: readonly Uint8Array[];
+/** What `dump` was given besides the capture. */
+export type DumpSecrets = Pick<
+  ObserverOptions,
+  'dheSecrets' | 'psks' | 'keyLog' | 'chains' | 'publicKeys'
+>;
+
+/** A session whose records stay sealed, and why. */
+export interface SealedSession {
+  readonly sessionId: number | undefined;
+  readonly why: string;
+  records: number;
 }
 
 export interface DumpMessage {
@@ -42,6 +53,10 @@ export interface DumpMessage {
         readonly fields: readonly DescribedField[];
       }
     | undefined;
+  /** a piece of a large message */
+  readonly chunk: ChunkPlace | undefined;
+  /** the message that this one brings to its end */
+  readonly carried: CarriedMessage | undefined;
   readonly checks: readonly Check[];
   readonly undecrypted: boolean;
   /** why the message, or the rest of it, could not be read */
@@ -62,6 +77,7 @@ export interface DumpTotals {
 export interface Dump {
   readonly messages: readonly DumpMessage[];
   readonly totals: DumpTotals;
+  readonly sealed: readonly SealedSession[];
   /** messages in pieces whose end was not captured; counted as undecoded */
   readonly unfinished: number;
   /** what ended the capture early, in words */
@@ -77,6 +93,8 @@ const nothing = {
   code: undefined,
   fields: [],
   vendor: undefined,
+  chunk: undefined,
+  carried: undefined,
   checks: [],
   undecrypted: false,
   refusal: undefined,
@@ -85,24 +103,42 @@ const nothing = {
 const textOf = (refusal: Refusal | undefined) =>
   refusal === undefined ? undefined : refusalText(refusal);
 
+/** Sessions named as sealed, at most. */
+const SEALED_SHOWN_MAX = 64;
+
 /** The decoding state of one capture. */
 class Reader {
   private readonly layer: LinkLayer;
-  private readonly observer: SpdmObserver;
+  private readonly options: Omit<ObserverOptions, 'binding'>;
+  /** one for each two endpoints that talk */
+  private readonly observers = new Map<string, SpdmObserver>();
+  private readonly sealed = new Map<string, SealedSession>();
   /** a Discovery request stands unanswered: request and response look alike by themselves */
   private discovering = false;
 
   constructor(layer: LinkLayer, crypto: CryptoProvider, secrets: DumpSecrets) {
     this.layer = layer;
-    this.observer = new SpdmObserver({
-      crypto,
-      binding: layer.binding,
-      dheSecrets: secrets.dheSecrets,
-      psks: secrets.psks,
-      describeVendor,
-      describeOther,
-      leafKey: leafKeyOfChain,
-    });
+    const describers = { describeVendor, describeOther, leafKey: leafKeyOfChain };
+    this.options = { crypto, ...secrets, ...describers };
+  }
+
+  get sealedSessions(): readonly SealedSession[] {
+    return [...this.sealed.values()];
+  }
+
+  private observerOf(between: string): SpdmObserver {
+    const known = this.observers.get(between);
+    if (known !== undefined) return known;
+    const fresh = new SpdmObserver({ ...this.options, binding: this.layer.binding });
+    this.observers.set(between, fresh);
+    return fresh;
+  }
+
+  private noteSealed(sessionId: number | undefined, why: string): void {
+    const key = `${sessionId} ${why}`;
+    const known = this.sealed.get(key) ?? { sessionId, why, records: 0 };
+    known.records++;
+    if (this.sealed.size < SEALED_SHOWN_MAX || this.sealed.has(key)) this.sealed.set(key, known);
   }
 
   read(bytes: Uint8Array): Draft | undefined {
@@ -136,11 +172,13 @@ class Reader {
   }
 
   private spdm(frame: Frame & { kind: 'spdm' | 'secured' }): Draft {
-    const { kind, payload } = frame;
-    const message = kind === 'spdm' ? this.observer.plain(payload) : this.observer.secured(payload);
+    const { kind, payload, between } = frame;
+    const observer = this.observerOf(between);
+    const message = kind === 'spdm' ? observer.plain(payload) : observer.secured(payload);
     const undecrypted = message.bytes === undefined;
     const isSpdm = !undecrypted && message.other === undefined;
-    const { secured, sessionId, name, fields, vendor, checks, refusal } = message;
+    const { secured, sessionId, name, fields, vendor, checks, refusal, chunk, carried } = message;
+    if (undecrypted) this.noteSealed(sessionId, refusal?.detail ?? '');
     return {
       layer: message.other === undefined ? 'SPDM' : this.layer.name,
       direction: undecrypted ? undefined : directionOf(message),
@@ -154,6 +192,8 @@ class Reader {
         vendor === undefined
           ? undefined
           : { protocol: vendor.protocol, name: vendor.name, fields: vendor.fields },
+      chunk,
+      carried,
       checks,
       undecrypted,
       refusal: textOf(refusal),
@@ -205,7 +245,7 @@ export function readDump(
     unverifiable: 0,
   };
   const fault = pcap.fault === undefined ? undefined : pcapFaultText(pcap.fault);
-  if (pcap.header === undefined) return { messages: [], totals, unfinished: 0, fault };
+  if (pcap.header === undefined) return { messages: [], totals, sealed: [], unfinished: 0, fault };
   const layer = linkLayer(pcap.header.linkType, file);
   const reader = new Reader(layer, crypto, secrets);
   const messages: DumpMessage[] = [];
@@ -218,7 +258,7 @@ export function readDump(
   }
   const unfinished = layer.unfinished();
   totals.undecoded += unfinished;
-  return { messages, totals, unfinished, fault };
+  return { messages, totals, sealed: reader.sealedSessions, unfinished, fault };
 }
 
 /** Something is wrong with the traffic, or could not be read. */

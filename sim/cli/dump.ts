@@ -1,35 +1,44 @@
 /** The verb `dump`: decodes and decrypts a capture of SPDM traffic, ours or anybody's. */
 
-import { type Command, InvalidArgumentError } from 'commander';
-import { fromHex } from '../../protocols/codec/bytes.ts';
+import type { Command } from 'commander';
 import type { DescribedField } from '../../protocols/codec/describe.ts';
 import { nodeProvider } from '../../protocols/crypto/node.ts';
+import type { CarriedMessage } from '../../protocols/spdm/observer/observer.ts';
 import { readPcap } from '../sinks/pcap.ts';
 import { type Dump, type DumpMessage, hasFindings, readDump } from './dump-read.ts';
-import { dumpLines, totalsLine } from './dump-text.ts';
+import { addSecretOptions, readSecrets, type SecretOptions } from './dump-secrets.ts';
+import { dumpLines, sealedLines, totalsLine } from './dump-text.ts';
 import { ExitCodes, type Io, UsageError } from './io.ts';
 
-interface DumpOptions {
-  readonly dheSecret: readonly Uint8Array[];
-  readonly psk: readonly Uint8Array[];
+interface DumpOptions extends SecretOptions {
   readonly json?: boolean;
   readonly fields?: boolean;
   readonly hex?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Collects a hexadecimal option that may be given several times. */
-function hexOption(text: string, before: readonly Uint8Array[]): readonly Uint8Array[] {
-  try {
-    const bytes = fromHex(text.replace(/^0x/i, ''));
-    if (bytes.length > 0) return [...before, bytes];
-  } catch {
-    // said below
-  }
-  throw new InvalidArgumentError('expected hexadecimal bytes, as 00ff12');
-}
-
 const fieldJson = ({ path, offset, size, text }: DescribedField) => ({ path, offset, size, text });
+
+function carriedJson({ how, message }: CarriedMessage): unknown {
+  const { name, version, code, vendor, carried } = message;
+  return {
+    how,
+    name,
+    version,
+    code,
+    fields: message.fields.map(fieldJson),
+    ...(vendor === undefined
+      ? {}
+      : {
+          vendor: {
+            protocol: vendor.protocol,
+            name: vendor.name,
+            fields: vendor.fields.map(fieldJson),
+          },
+        }),
+    ...(carried === undefined ? {} : { carried: carriedJson(carried) }),
+  };
+}
 
 function messageJson(message: DumpMessage) {
   const { index, layer, secured, sessionId, name, version, code, vendor } = message;
@@ -47,6 +56,8 @@ function messageJson(message: DumpMessage) {
     ...(vendor === undefined
       ? {}
       : { vendor: { ...vendor, fields: vendor.fields.map(fieldJson) } }),
+    ...(message.chunk === undefined ? {} : { chunk: message.chunk }),
+    ...(message.carried === undefined ? {} : { carried: carriedJson(message.carried) }),
     ...(message.checks.length === 0 ? {} : { checks: message.checks }),
     ...(message.undecrypted ? { undecrypted: true } : {}),
     ...(message.refusal === undefined ? {} : { refusal: message.refusal }),
@@ -71,12 +82,13 @@ function printText(dump: Dump, options: DumpOptions, io: Io): void {
   }
   if (dump.unfinished > 0)
     io.out(`${dump.unfinished} messages came in pieces and never to their end\n`);
+  for (const line of sealedLines(dump.sealed)) io.out(`${line}\n`);
   io.out(`${totalsLine(dump.totals, colours)}\n`);
 }
 
 function dumpFile(file: string, options: DumpOptions, io: Io): void {
   const pcap = readPcap(io.readFile(file));
-  const secrets = { dheSecrets: options.dheSecret, psks: options.psk };
+  const secrets = readSecrets(options, io);
   const dump = readDump(pcap, file, nodeProvider, secrets);
   if (pcap.header === undefined) throw new UsageError(`cannot decode ${file}: ${dump.fault}`);
   if (options.json === true) io.out(`${JSON.stringify(dumpJson(dump))}\n`);
@@ -92,20 +104,21 @@ const EXAMPLES = `
 Examples:
   tdisp-sim dump doe.pcap
   tdisp-sim dump doe.pcap --dhe-secret 07c7d240... --dhe-secret e50b7f75...
+  tdisp-sim dump doe.pcap --keylog keys.txt
   tdisp-sim dump doe.pcap --psk 5465737450736b4461746100 --fields
   tdisp-sim dump doe.pcap --json | jq '.totals'
 
-Secrets may be given in any order: a handshake's own HMAC tells which one is its. Link types 292 (PCI_DOE)
-and 291 (MCTP). Exit code 1 if a message could not be decoded or decrypted, or a signature or HMAC is wrong.`;
+Secrets may be given in any order: a handshake's own HMAC tells which one is its. A key log has lines as
+SPDM_DHE ffffffff 07c7d240... (also SPDM_KEM, SPDM_PSK). Link types 292 (PCI_DOE) and 291 (MCTP).
+Exit code 1 if a message could not be decoded or decrypted, or a signature or HMAC is wrong.`;
 
 export function register(program: Command, io: Io): void {
-  program
+  const command = program
     .command('dump')
     .summary('decode and decrypt a capture of SPDM traffic')
     .description('Names, decodes, decrypts and checks every message of a capture.')
-    .argument('<FILE.pcap>', 'classic pcap of link type 292 (PCI_DOE) or 291 (MCTP)')
-    .option('--dhe-secret <HEX>', 'shared secret of a KEY_EXCHANGE; may be repeated', hexOption, [])
-    .option('--psk <HEX>', 'pre-shared key of a PSK_EXCHANGE; may be repeated', hexOption, [])
+    .argument('<FILE.pcap>', 'classic pcap of link type 292 (PCI_DOE) or 291 (MCTP)');
+  addSecretOptions(command)
     .option('--fields', 'print every field of every message')
     .option('--hex', 'print the bytes of every message')
     .option('--json', 'print one JSON document')

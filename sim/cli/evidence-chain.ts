@@ -1,21 +1,24 @@
 /**
- * Certificate chains as evidence files hold them: PEM text, leaf first as TLS has it, or the SPDM chain
- * with its root hash (DSP0274 10.6). Both come out in DER, root first.
+ * Certificate chains as evidence files hold them: PEM text, leaf first as TLS has it, DER, or the SPDM chain
+ * with its root hash (DSP0274 10.6), which is left as it is.
  *
  * PEM is read strictly, so that no two texts stand for one chain: each block in canonical base64 with
  * line feeds, with or without carriage returns, and nothing between the blocks.
  */
 
-import { equal } from '../../protocols/codec/bytes.ts';
-import { decode } from '../../protocols/codec/layout.ts';
+import { equal, readLE } from '../../protocols/codec/bytes.ts';
 import { refusalText } from '../../protocols/codec/refusal.ts';
-import { type HashName, hashSizes } from '../../protocols/crypto/algorithms.ts';
-import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
 import type { Evidence } from '../../protocols/spdm/evidence/evidence.ts';
-import { certChain } from '../../protocols/x509/spdm-chain.ts';
-import { pemToDer, splitChain } from '../../protocols/x509/split.ts';
+import { parseCertificates, pemToDer, splitChain } from '../../protocols/x509/split.ts';
+import { plainBytes } from './evidence-bytes.ts';
+import { type Io, UsageError } from './io.ts';
 
-export type ChainPart = Pick<Evidence, 'certificates' | 'containerFault'>;
+export type ChainPart = Pick<Evidence, 'certificates' | 'chain' | 'containerFault'>;
+
+/** Length (two bytes, four in 1.4) and what is in between of an SPDM chain. */
+const SPDM_CHAIN_HEADER = 4;
+const isSpdmLength = (blob: Uint8Array): boolean =>
+  blob.length === readLE(blob, 0, 2) || blob.length === readLE(blob, 0, 4);
 
 const fault = (code: string, detail: string): ChainPart => ({
   certificates: [],
@@ -45,15 +48,34 @@ export function chainOfPem(text: string): ChainPart {
   return { certificates, containerFault: { code: 'CHAIN_BAD_ENCODING', detail: `PEM: ${loose}` } };
 }
 
-/** Certificates of an SPDM chain; which hash it was made with shows in its root hash. */
-export function chainOfSpdm(crypto: CryptoProvider, blob: Uint8Array): ChainPart {
-  for (const hash of Object.keys(hashSizes) as HashName[]) {
-    const chain = decode(certChain, blob, { hashSize: hashSizes[hash] });
-    if (!chain.ok) continue;
-    const ders = splitChain(chain.value.Certificates);
-    const root = ders.ok ? ders.value[0] : undefined;
-    if (!ders.ok || root === undefined) continue;
-    if (equal(crypto.hash(hash, root), chain.value.RootHash)) return { certificates: ders.value };
+/** Root first: turned round if each certificate stands below the one that issued it. */
+function rootFirst(ders: readonly Uint8Array[]): readonly Uint8Array[] {
+  const parsed = parseCertificates(ders);
+  const [first, second] = parsed.ok ? parsed.value : [];
+  if (first === undefined || second === undefined) return ders;
+  const isRootFirst = equal(second.issuerDer, first.subjectDer);
+  const isLeafFirst = equal(first.issuerDer, second.subjectDer);
+  return isLeafFirst && !isRootFirst ? ders.toReversed() : ders;
+}
+
+/**
+ * A chain of a file of its own: PEM, DER one after the other, either way round, or an SPDM chain; the latter
+ * two as they are, in hexadecimal or in base64.
+ */
+export function readChainFile(io: Io, file: string): ChainPart {
+  const bytes = io.readFile(file);
+  const text = new TextDecoder('latin1').decode(bytes);
+  if (text.includes('-----BEGIN ')) {
+    const pem = pemToDer(text);
+    if (pem.ok) return { certificates: rootFirst(pem.value) };
+    throw new UsageError(`cannot read ${file}: no certificates in PEM: ${refusalText(pem)}`);
   }
-  return fault('CHAIN_ROOT_HASH_MISMATCH', 'no SPDM chain that starts with the hash of its root');
+  const plain = plainBytes(bytes);
+  const ders = splitChain(plain);
+  if (ders.ok) return { certificates: rootFirst(ders.value) };
+  // What is wrong with an SPDM chain depends on the hash that was negotiated.
+  if (plain.length > SPDM_CHAIN_HEADER && isSpdmLength(plain)) return { chain: plain };
+  throw new UsageError(
+    `cannot read ${file}: neither certificates in PEM or DER nor an SPDM chain: ${refusalText(ders)}`,
+  );
 }

@@ -8,8 +8,10 @@ import { toHex } from '../../protocols/codec/bytes.ts';
 import { LocalError } from '../../protocols/codec/refusal.ts';
 import { nobleProvider } from '../../protocols/crypto/noble.ts';
 import { nodeProvider } from '../../protocols/crypto/node.ts';
+import type { KeyLogEntry } from '../../protocols/spdm/party.ts';
 import { formatTime } from '../kernel/index.ts';
 import { type RunOptions, type RunSummary, ScenarioRun } from '../scenario/run.ts';
+import { keyLogText } from '../sinks/key-log.ts';
 import { RunFiles } from '../sinks/run-files.ts';
 import { ExitCodes, type Io, UsageError } from './io.ts';
 import { Narrator } from './narrator.ts';
@@ -18,6 +20,7 @@ import { readRunInput } from './run-input.ts';
 interface RunCommandOptions {
   readonly seed?: string;
   readonly out?: string;
+  readonly keylog?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly crypto: 'node' | 'noble';
@@ -107,11 +110,11 @@ function printNext(io: Io, out: string | undefined): void {
 function printCapture(
   io: Io,
   folder: string,
-  secrets: readonly Uint8Array[],
+  secrets: readonly KeyLogEntry[],
   quiet: boolean,
 ): void {
   const pcap = join(folder, 'doe.pcap');
-  const keys = secrets.map(toHex);
+  const keys = secrets.map(({ secret }) => toHex(secret));
   const reference = keys.flatMap((key) => ['--dhe_secret', key]);
   const ours = keys.flatMap((key) => ['--dhe-secret', key]);
   const lines = [
@@ -151,6 +154,7 @@ function run(name: string, options: RunCommandOptions, io: Io): void {
   const narrator = new Narrator((line) => lines.push(line), io.colours);
   const files = options.out === undefined ? undefined : openFiles(io, options.out);
   const seed = options.seed === undefined ? scenario.seed : seedOf(options.seed);
+  if (options.keylog !== undefined) io.writeFile(options.keylog, '');
   const simulation = build(name, {
     scenario,
     profile,
@@ -169,6 +173,7 @@ function run(name: string, options: RunCommandOptions, io: Io): void {
   if (options.out !== undefined) io.writeFile(join(options.out, 'summary.json'), json);
   if (summary.findings.length > 0) io.setExitCode(ExitCodes.FINDINGS);
   const { secrets } = simulation.platform;
+  if (options.keylog !== undefined) io.writeFile(options.keylog, keyLogText(secrets));
   if (options.json === true) {
     if (options.out !== undefined) printCapture(io, options.out, secrets, true);
     io.out(json);
@@ -191,6 +196,7 @@ export function register(program: Command, io: Io): void {
     .argument('[SCENARIO]', 'a scenario file, or the name of a shipped one', 'default')
     .option('--seed <N>', 'another seed than the scenario file names')
     .option('--out <DIR>', 'keep trace.jsonl, doe.pcap, summary.json and how to decode the capture')
+    .option('--keylog <FILE>', "keep the sessions' secrets, for dump --keylog")
     .option('--json', 'one JSON document on standard output')
     .option('-q, --quiet', 'only what the run showed')
     .addOption(

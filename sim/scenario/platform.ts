@@ -8,7 +8,6 @@ import type { SimRecords } from '../../devices/records.ts';
 import { RootComplex } from '../../devices/root-complex.ts';
 import { ascii } from '../../protocols/codec/bytes.ts';
 import { type PeerFault, peerFault } from '../../protocols/codec/refusal.ts';
-import { curves } from '../../protocols/crypto/algorithms.ts';
 import { type CryptoProvider, drawPrivateKey } from '../../protocols/crypto/provider.ts';
 import {
   aeadBits,
@@ -21,6 +20,7 @@ import {
 import { capabilityFlags, MeasurementTypes } from '../../protocols/spdm/codes.ts';
 import { type Measured, measurementOf } from '../../protocols/spdm/measurements.ts';
 import type { LeafKey } from '../../protocols/spdm/observer/observer.ts';
+import type { KeyLogEntry } from '../../protocols/spdm/party.ts';
 import type { RequesterConfig } from '../../protocols/spdm/requester/state.ts';
 import { doeBinding } from '../../protocols/spdm/secured-message.ts';
 import type { NamePlan } from '../../protocols/x509/build.ts';
@@ -47,6 +47,12 @@ const algorithms = {
   aead: maskOf(aeadBits, 'AES_256_GCM'),
 };
 
+/** `1.2` as the SPDMVersion byte. */
+function versionByte(text: string): number {
+  const [major = '', minor = ''] = text.split('.');
+  return Number(major) * 16 + Number(minor);
+}
+
 export interface Platform {
   readonly scenario: Scenario;
   readonly profile: DeviceProfile;
@@ -61,8 +67,8 @@ export interface Platform {
   readonly measured: readonly Measured[];
   readonly reference: readonly Measured[];
   readonly requester: RequesterConfig;
-  /** shared secrets of the run's sessions, in order: what a dump needs */
-  readonly secrets: Uint8Array[];
+  /** secrets of the run's sessions, in order: what a dump needs */
+  readonly secrets: KeyLogEntry[];
 }
 
 function measuredOf(profile: DeviceProfile): Measured[] {
@@ -84,7 +90,7 @@ function buildChain(kernel: Kernel<SimRecords>, crypto: CryptoProvider, profile:
   const random = kernel.random('certificates');
   const draw = (size: number) => random.bytes(size);
   const entity = (commonName: string) => {
-    const privateKey = drawPrivateKey(crypto, CURVE, curves[CURVE].fieldSize, draw);
+    const privateKey = drawPrivateKey(crypto, CURVE, draw);
     const serialNumber = random.bytes(SERIAL_BYTES);
     // DER integers are signed: a clear top bit keeps the number positive, a set one below it non-zero.
     serialNumber[0] = (serialNumber[0]! & 0x7f) | 0x40;
@@ -114,7 +120,7 @@ function requesterOf(
   crypto: CryptoProvider,
   scenario: Scenario,
   chain: DeviceChain,
-  secrets: Uint8Array[],
+  secrets: KeyLogEntry[],
 ): RequesterConfig {
   const random = kernel.random('tsm');
   const anchors = [{ hash: HASH, digest: crypto.hash(HASH, chain.root) } as const];
@@ -122,7 +128,7 @@ function requesterOf(
     crypto,
     binding: doeBinding,
     random: (size) => random.bytes(size),
-    versions: [SPDM_1_2],
+    versions: [0x12, 0x13, 0x14],
     flags: capabilityFlags({
       CERT_CAP: 1,
       CHAL_CAP: 1,
@@ -131,13 +137,14 @@ function requesterOf(
       KEY_EX_CAP: 1,
       HBEAT_CAP: 1,
       HANDSHAKE_IN_THE_CLEAR_CAP: 1,
+      CHUNK_CAP: 1,
     }),
     ctExponent: 20,
     dataTransferSize: 0x2000,
-    maxSpdmMsgSize: 0x2000,
+    maxSpdmMsgSize: 0x10000,
     algorithms,
     certificatePortion: 1024,
-    keyLog: (secret) => secrets.push(secret),
+    keyLog: (entry) => secrets.push(entry),
     trust: (blob): LeafKey | PeerFault => {
       const at = scenario.epoch + Math.floor(kernel.now / 1e12);
       const leaf = {
@@ -197,8 +204,11 @@ function buildEndpoint(
         ],
       ]),
       measure: () => measured,
+      versions: profile.spdm.versions.map(versionByte),
       ctExponent: profile.spdm['ct-exponent'],
       dataTransferSize: profile.spdm['data-transfer-size'],
+      maxSpdmMsgSize: profile.spdm['max-message-size'] ?? profile.spdm['data-transfer-size'],
+      notReadyAbovePs: profile.spdm['not-ready-above'],
       handshakeInTheClear: profile.spdm['handshake-in-the-clear'],
       heartbeatPeriod: profile.spdm['heartbeat-period'],
       algorithms,
@@ -241,7 +251,7 @@ export function buildPlatform(
       keyUnitPs: latencies['key-unit'],
     },
   });
-  const secrets: Uint8Array[] = [];
+  const secrets: KeyLogEntry[] = [];
   const { chain, privateKey } = buildChain(kernel, crypto, profile);
   const reference = measuredOf(profile);
   const measured = tampered(reference, scenario);

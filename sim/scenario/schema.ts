@@ -60,7 +60,16 @@ export const profileSchema = z.strictObject({
   }),
   spdm: z.strictObject({
     'ct-exponent': unsigned(31),
+    /** what VERSION lists, ascending */
+    versions: z
+      .array(z.enum(['1.0', '1.1', '1.2', '1.3', '1.4']))
+      .min(1)
+      .default(['1.2']),
     'data-transfer-size': unsigned(0x100000).min(42),
+    /** largest message, in chunks if it is more than data-transfer-size; default: the same */
+    'max-message-size': unsigned(0x1000000).optional(),
+    /** an answer that takes longer is announced by ResponseNotReady, and fetched later */
+    'not-ready-above': duration.default(500_000_000_000),
     'handshake-in-the-clear': z.boolean().default(false),
     /** seconds */
     'heartbeat-period': unsigned(255),

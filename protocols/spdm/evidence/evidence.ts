@@ -1,147 +1,70 @@
 /**
- * A relying party's look at SPDM measurements: the certificate chain up to its root, the signature over
- * L1/L2 (DSP0274 10.11.1, 15), the nonce, and what the policy asks for. It does no I/O and knows no
- * clock. Every check is made that can be, so that a refusal names all its reasons.
+ * A relying party's look at what a device signed of itself: measurements (L1/L2, DSP0274 10.11.1), a
+ * CHALLENGE (M1/M2, 10.8), or both, with the certificate chain up to its root, the nonce, and what the
+ * policy asks for. It does no I/O and knows no clock. Every check is made that can be, so that a refusal
+ * names all its reasons. `reportOf` turns the outcome into what a person or program decides on.
  */
 
-import { concat, equal, toHex } from '../../codec/bytes.ts';
-import { type Refusal, refusalText } from '../../codec/refusal.ts';
-import { type HashName, type SignatureName, signatureAlgorithms } from '../../crypto/algorithms.ts';
+import { equal } from '../../codec/bytes.ts';
+import type { HashName, SignatureName } from '../../crypto/algorithms.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
 import { deviceInfoOf } from '../../x509/extensions.ts';
-import { type Certificate, isSelfIssued } from '../../x509/parse.ts';
-import type { Anchor } from '../../x509/policy.ts';
-import { parseCertificates } from '../../x509/split.ts';
-import { verifyChain } from '../../x509/verify.ts';
-import { type Negotiated, suiteOf } from '../algorithms.ts';
-import { keyOf } from '../leaf-key.ts';
+import type { Certificate } from '../../x509/parse.ts';
+import type { CertificateModel } from '../../x509/policy.ts';
+import type { Negotiated } from '../algorithms.ts';
+import { capability } from '../codes.ts';
 import type { MeasurementBlockValue } from '../measurements.ts';
-import type { LeafKey } from '../observer/observer.ts';
-import { SigningContexts, verifyTranscript } from '../signing.ts';
-import { type EvidenceCheck, EvidenceFaults, passed, refused } from './check.ts';
+import { checkChainHash, checkSummary } from './challenge.ts';
+import {
+  type EvidenceCheck,
+  EvidenceFaults,
+  type EvidenceNote,
+  note,
+  passed,
+  refused,
+} from './check.ts';
+import { type Evidence, Examination } from './examination.ts';
+import { checkExchanges, noncesOf } from './exchange.ts';
 import { firmwareIds } from './fwid.ts';
+import { checkReferences, type Difference } from './measurement-rules.ts';
 import { FWID_TYPE, type OpaqueElement, opaqueVendorOf, readOpaque } from './opaque.ts';
-import { checkPolicy, type EvidencePolicy } from './policy.ts';
-import { type MeasurementRecord, readMeasurementRecord, readVca } from './record.ts';
+import type { EvidenceRole } from './parts.ts';
+import { type EvidencePolicy, pinsRoots } from './policy.ts';
+import { gatherBlocks, isComplete } from './record.ts';
+import { checkRules, modelOf, revokedOf } from './rules.ts';
+import { checkSignatures, scopeOf } from './signatures.ts';
+import { checkChain, checkPublicKey } from './signer.ts';
+import { type SignedMessages, takeApart } from './take-apart.ts';
 
-export interface Evidence {
-  /** GET_MEASUREMENTS and MEASUREMENTS, one after the other, as often as the signature covers them */
-  readonly messages: Uint8Array;
-  /** VCA, needed from SPDM 1.2 on */
-  readonly vca?: Uint8Array;
-  /** certificates in DER, root first, leaf last */
-  readonly certificates: readonly Uint8Array[];
-  /** what the relying party put into the (last, signed) request: 32 bytes */
-  readonly nonce: Uint8Array;
-  /** what does not show in the bytes: a fault of the container they came in; refused */
-  readonly containerFault?: { readonly code: string; readonly detail: string };
-}
+export type { Evidence } from './examination.ts';
 
 export interface VerifiedEvidence {
   readonly ok: boolean;
   readonly checks: readonly EvidenceCheck[];
+  /** what was not covered */
+  readonly notes: readonly EvidenceNote[];
+  readonly signed: readonly ('measurements' | 'challenge')[];
   readonly version: number | undefined;
   readonly algorithm: SignatureName | undefined;
   readonly hash: HashName | undefined;
-  /** parsed chain, root first; empty if it does not parse */
+  /** slot the signature is of; 15: the provisioned public key */
+  readonly slot: number | undefined;
+  /** parsed chain, root first; empty if it does not parse, and for a bare public key */
   readonly chain: readonly Certificate[];
   readonly rootSha256: Uint8Array | undefined;
+  readonly rootPinned: boolean;
+  readonly model: CertificateModel | undefined;
   readonly blocks: readonly MeasurementBlockValue[];
   readonly opaque: readonly OpaqueElement[];
+  /** what differs from the policy's reference values, and the indices it has some for */
+  readonly differences: readonly Difference[];
+  readonly referenced: ReadonlySet<number>;
+  /** the reference manifest that fits */
+  readonly manifest: string | undefined;
 }
 
-const unread = (name: string, code: string, refusal: Refusal) =>
-  refused(name, code, refusalText(refusal));
-
-/** Without pins the root stands for itself: its signature is checked, whose it is the caller decides. */
-function anchorsOf(root: Certificate, policy: EvidencePolicy): readonly Anchor[] {
-  const pins = policy.rootSha256 ?? [];
-  if (pins.length === 0) return [{ der: root.der }];
-  return pins.map((digest) => ({ hash: 'SHA_256', digest }));
-}
-
-function checkChain(
-  crypto: CryptoProvider,
-  chain: readonly Certificate[],
-  policy: EvidencePolicy,
-): EvidenceCheck {
-  const root = chain[0]!;
-  const pinned = (policy.rootSha256 ?? []).length > 0;
-  if (!isSelfIssued(root))
-    return refused('chain', EvidenceFaults.CHAIN_NO_ROOT, `${root.subject} is not self-signed`);
-  const verdict = verifyChain(crypto, chain, { anchors: anchorsOf(root, policy), at: policy.at });
-  if (verdict.ok) {
-    const trust = pinned ? 'its root is pinned' : 'its root is trusted only as far as you trust it';
-    return passed('chain', `${chain.length} certificates up to a self-signed root; ${trust}`);
-  }
-  const { code, detail, index } = verdict;
-  if (pinned && code === 'UNKNOWN_ROOT')
-    return refused('chain', EvidenceFaults.ROOT_NOT_PINNED, 'the policy pins other roots');
-  return refused('chain', `CHAIN_${code}`, `certificate ${index}: ${detail}`);
-}
-
-/** Hash and transcript prefix of the signature: by VCA from 1.2 on, by the key's pairing before. */
-function signatureScope(
-  evidence: Evidence,
-  version: number,
-  leaf: LeafKey,
-): { hash: HashName; vca: Uint8Array; negotiated?: Negotiated } | EvidenceCheck {
-  if (version < 0x12)
-    return { hash: signatureAlgorithms[leaf.algorithm].hash, vca: new Uint8Array(0) };
-  if (evidence.vca === undefined)
-    return refused('vca', EvidenceFaults.VCA, 'the signature covers VCA, which is not given');
-  const vca = readVca(evidence.vca);
-  if (!vca.ok) return unread('vca', EvidenceFaults.VCA, vca);
-  const negotiated = vca.value;
-  if (negotiated.version !== version)
-    return refused('vca', EvidenceFaults.VCA, 'VCA negotiated another version');
-  const suite = suiteOf(negotiated);
-  if (suite === undefined || suite.signature !== leaf.algorithm)
-    return refused(
-      'signature',
-      EvidenceFaults.ALGORITHM,
-      `negotiated ${negotiated.baseAsym ?? 'no signature'} with ${negotiated.baseHash}, the leaf's key is ${leaf.algorithm}`,
-    );
-  return { hash: suite.hash, vca: evidence.vca, negotiated };
-}
-
-const SLOT_MASK = 0x0f;
-
-/** What request and answer say of each other. */
-function checkExchange(record: MeasurementRecord, nonce: Uint8Array): EvidenceCheck[] {
-  const { request, response } = record.last;
-  const sent = request.Nonce ?? new Uint8Array(0);
-  const checks = [
-    equal(sent, nonce)
-      ? passed('nonce', toHex(nonce))
-      : refused('nonce', EvidenceFaults.NONCE, `asked with ${toHex(sent)}, not ${toHex(nonce)}`),
-  ];
-  const [asked, answered] = [(request.SlotIDParam ?? 0) & SLOT_MASK, response.Param2 & SLOT_MASK];
-  if (asked !== answered)
-    checks.push(refused('slot', EvidenceFaults.SLOT, `asked ${asked}, answered ${answered}`));
-  const context = request.RequesterContext;
-  if (context !== undefined && !equal(context, response.RequesterContext ?? new Uint8Array(0)))
-    checks.push(refused('context', EvidenceFaults.CONTEXT, 'RequesterContext came back changed'));
-  return checks;
-}
-
-/** All blocks by first appearance; one index may come twice only with the same contents. */
-function gatherBlocks(record: MeasurementRecord): {
-  blocks: MeasurementBlockValue[];
-  conflict: number | undefined;
-} {
-  const byIndex = new Map<number, MeasurementBlockValue>();
-  let conflict: number | undefined;
-  for (const { response } of record.pairs)
-    for (const block of response.MeasurementRecord) {
-      const known = byIndex.get(block.Index);
-      const same =
-        known?.ValueType === block.ValueType && equal(known?.Value ?? block.Value, block.Value);
-      if (known === undefined) byIndex.set(block.Index, block);
-      else if (!same) conflict ??= block.Index;
-    }
-  return { blocks: [...byIndex.values()], conflict };
-}
+const RAW_REQUESTED = 2;
+const EMPTY = new Uint8Array(0);
 
 function checkFirmware(leaf: Certificate, opaque: readonly OpaqueElement[]): EvidenceCheck[] {
   const measured = opaque.find(({ type, name }) => type === FWID_TYPE && name === 'FWID');
@@ -154,100 +77,178 @@ function checkFirmware(leaf: Certificate, opaque: readonly OpaqueElement[]): Evi
   ];
 }
 
+/** Opaque data of the measurements, else of CHALLENGE_AUTH. */
+function openOpaque(
+  at: Examination,
+  parts: SignedMessages,
+  leaf: Certificate | undefined,
+): readonly OpaqueElement[] {
+  const { record, challenge, vca } = parts;
+  const holder = record?.last.response ?? challenge?.response;
+  const vendor = leaf && opaqueVendorOf(deviceInfoOf(leaf.extensions));
+  const format1 = vca?.negotiated.opaqueFormat1 === true;
+  const opaque = readOpaque(holder?.OpaqueData ?? EMPTY, format1, vendor);
+  if (!opaque.ok) {
+    at.unread('opaque', EvidenceFaults.OPAQUE_LAYOUT, opaque);
+    return [];
+  }
+  at.checks.push(passed('opaque', `${opaque.value.length} opaque elements`));
+  if (leaf !== undefined) at.checks.push(...checkFirmware(leaf, opaque.value));
+  return opaque.value;
+}
+
+/** Blocks with what is wrong about them as a set. */
+function openBlocks(at: Examination, { record }: SignedMessages) {
+  if (record === undefined) return { blocks: [], complete: false, raw: false };
+  const { blocks, conflict } = gatherBlocks(record);
+  at.checks.push(passed('layout', `${blocks.length} measurement blocks`));
+  if (conflict !== undefined)
+    at.refuse('blocks', EvidenceFaults.DUPLICATE_INDEX, `index ${conflict}`);
+  const complete = isComplete(record, blocks.length);
+  const raw = record.pairs.some(({ request }) => (request.Param1 & RAW_REQUESTED) !== 0);
+  return { blocks, complete, raw };
+}
+
+const ALIAS_CERT_CAP = 'ALIAS_CERT_CAP';
+/** By the leaf's marks, else by what the responder says it can do. */
+function certificateModel(
+  leaf: Certificate | undefined,
+  negotiated: Negotiated | undefined,
+  role: EvidenceRole,
+): CertificateModel | undefined {
+  if (leaf === undefined) return undefined;
+  const flags = role === 'responder' ? (negotiated?.responderFlags ?? 0) : 0;
+  return modelOf(leaf) ?? (capability(flags, ALIAS_CERT_CAP) === 1 ? 'alias' : undefined);
+}
+
+/** What the policy leaves open, and the evidence does not show. */
+function notCovered(
+  at: Examination,
+  parts: SignedMessages,
+  found: { readonly blocks: readonly MeasurementBlockValue[]; readonly complete: boolean },
+  referenced: ReadonlySet<number>,
+): void {
+  const { policy, notes } = at;
+  const hasChain = parts.signer.chain.length > 0;
+  if (!pinsRoots(policy)) {
+    const what = hasChain ? 'no root is pinned: whose root it is' : 'whose public key it is';
+    notes.push(note('ROOT_UNPINNED', `${what}, is yours to say`));
+  }
+  if (hasChain && policy.at === undefined)
+    notes.push(note('VALIDITY_UNCHECKED', 'no time is given to hold validity periods to'));
+  if (hasChain && revokedOf(policy).length === 0)
+    notes.push(note('REVOCATION_UNCHECKED', 'the policy lists no revoked certificates'));
+  if (parts.record === undefined)
+    return void notes.push(note('MEASUREMENTS_ABSENT', 'no measurements are given'));
+  const { blocks } = found;
+  if (!found.complete) notes.push(note('MEASUREMENTS_PARTIAL', 'not every block was asked for'));
+  const open = blocks.map(({ Index }) => Index).filter((index) => !referenced.has(index));
+  if (open.length > 0) {
+    const which = open.length === blocks.length ? `any of ${open.length} blocks` : open.join(', ');
+    notes.push(note('UNREFERENCED', `no reference value for ${which}`));
+  }
+  if (policy.tcb === undefined)
+    notes.push(note('TCB_UNKNOWN', 'the policy does not say which blocks are the TCB'));
+}
+
 const nothing = {
   ok: false,
+  signed: [],
   version: undefined,
   algorithm: undefined,
   hash: undefined,
+  slot: undefined,
   chain: [],
   rootSha256: undefined,
+  rootPinned: false,
+  model: undefined,
   blocks: [],
   opaque: [],
+  differences: [],
+  referenced: new Set<number>(),
+  manifest: undefined,
 } as const;
 
+/** The checks that need signer and messages both. */
+function examine(at: Examination, parts: SignedMessages): VerifiedEvidence {
+  const { crypto, policy, checks, notes } = at;
+  const { signer, vca, challenge, role, version, signed, vcaRefused } = parts;
+  const leaf = signer.chain.at(-1);
+  const model = certificateModel(leaf, vca?.negotiated, role);
+  const root = leaf && checkChain(crypto, signer, policy, { role, model });
+  checks.push(root?.check ?? checkPublicKey(policy));
+  const found = openBlocks(at, parts);
+  if (vcaRefused !== undefined) checks.push(vcaRefused);
+  const scope = vcaRefused === undefined ? scopeOf(at, signer, vca) : undefined;
+  const named = scope !== undefined && 'algorithm' in scope ? scope : undefined;
+  if (named !== undefined) checkSignatures(at, named, parts);
+  else if (scope !== undefined) checks.push(scope as EvidenceCheck);
+  checkExchanges(at, parts);
+  if (challenge !== undefined && named !== undefined) {
+    checks.push(checkChainHash(crypto, signer, named.hash, challenge));
+    const source = { ...found, tcb: policy.tcb };
+    const summary = checkSummary(crypto, named.hash, challenge, source);
+    if (summary !== undefined && 'ok' in summary) checks.push(summary);
+    else if (summary !== undefined) notes.push(summary);
+  }
+  const opaque = openOpaque(at, parts, leaf);
+  const algorithm = named?.algorithm ?? signer.key()?.algorithm;
+  const facts = { chain: signer.chain, model, version, algorithm, hash: named?.hash };
+  const { blocks } = found;
+  const { checks: references, ...held } = checkReferences(policy, blocks);
+  const nonceExpected = noncesOf(at.evidence).length > 0;
+  const ruled = { ...facts, blocks, opaque, signed, nonceExpected };
+  checks.push(...checkRules(crypto, policy, ruled), ...references);
+  notCovered(at, parts, found, held.referenced);
+  return {
+    ...facts,
+    ...held,
+    ok: checks.every((check) => check.ok),
+    checks,
+    notes,
+    signed,
+    slot: parts.slot,
+    rootSha256: root?.rootSha256,
+    rootPinned: root?.check.ok === true && pinsRoots(policy),
+    blocks,
+    opaque,
+  };
+}
+
 /**
- * Verifies `evidence`. The bytes never make it throw; the verdict is `ok` and the reasons are in
- * `checks`, whose `code` is stable.
+ * Verifies `evidence`. The bytes never make it throw; the verdict is `ok`, the reasons are in `checks`,
+ * whose `code` is stable, and what nobody could look at is in `notes`.
+ * @throws LocalError only if a root certificate of the policy is none
  */
 export function verifyEvidence(
   crypto: CryptoProvider,
   evidence: Evidence,
   policy: EvidencePolicy = {},
 ): VerifiedEvidence {
-  const checks: EvidenceCheck[] = [];
+  const at = new Examination(crypto, evidence, policy);
+  const { checks, notes } = at;
   const { containerFault } = evidence;
   if (containerFault !== undefined)
-    checks.push(refused('container', containerFault.code, containerFault.detail));
-  const parsed = parseCertificates(evidence.certificates);
-  if (!parsed.ok)
-    return { ...nothing, checks: [...checks, unread('chain', 'CHAIN_BAD_ENCODING', parsed)] };
-  const chain = parsed.value;
-  const leaf = chain.at(-1);
-  if (leaf === undefined) {
-    if (containerFault === undefined) checks.push(refused('chain', 'CHAIN_EMPTY_CHAIN', 'empty'));
-    return { ...nothing, checks };
-  }
-  checks.push(checkChain(crypto, chain, policy));
-  const rootSha256 = crypto.hash('SHA_256', chain[0]!.der);
-  const key = keyOf(leaf);
-  if (key === undefined) {
-    const what = `the leaf's key is ${leaf.publicKey.algorithm}`;
-    checks.push(refused('signature', EvidenceFaults.ALGORITHM, what));
-    return { ...nothing, chain, rootSha256, checks };
-  }
-  const messages = verifyMessages(crypto, evidence, leaf, key, checks);
-  const { blocks, opaque } = messages;
-  checks.push(...checkPolicy(policy, chain, blocks, opaque));
-  const ok = checks.every((check) => check.ok);
-  return { ok, checks, algorithm: key.algorithm, chain, rootSha256, ...messages };
-}
-
-type Messages = Pick<VerifiedEvidence, 'version' | 'hash' | 'blocks' | 'opaque'>;
-
-/** Layout, signature, nonce and contents; adds to `checks`. */
-function verifyMessages(
-  crypto: CryptoProvider,
-  evidence: Evidence,
-  leaf: Certificate,
-  key: LeafKey,
-  checks: EvidenceCheck[],
-): Messages {
-  const { signatureSize } = signatureAlgorithms[key.algorithm];
-  const record = readMeasurementRecord(evidence.messages, signatureSize);
-  if (!record.ok) {
-    checks.push(unread('layout', EvidenceFaults.LAYOUT, record));
-    return { version: undefined, hash: undefined, blocks: [], opaque: [] };
-  }
-  const { version, signed, signature, last } = record.value;
-  const { blocks, conflict } = gatherBlocks(record.value);
-  checks.push(passed('layout', `${blocks.length} measurement blocks`));
-  if (conflict !== undefined)
-    checks.push(refused('blocks', EvidenceFaults.DUPLICATE_INDEX, `index ${conflict}`));
-  const scope = signatureScope(evidence, version, key);
-  const hash = 'code' in scope ? undefined : scope.hash;
-  if ('code' in scope) checks.push(scope);
-  else {
-    const { MEASUREMENTS } = SigningContexts;
-    const transcript = concat(scope.vca, signed);
-    const by = { crypto, hash: scope.hash, version };
-    const { algorithm, publicKey } = key;
-    const good = verifyTranscript(by, algorithm, publicKey, MEASUREMENTS, transcript, signature);
-    const what = `${algorithm} with ${scope.hash} over ${transcript.length} bytes`;
-    checks.push(
-      good
-        ? passed('signature', what)
-        : refused('signature', EvidenceFaults.SIGNATURE, `not the leaf's ${what}`),
-    );
-  }
-  checks.push(...checkExchange(record.value, evidence.nonce));
-  const format1 = !('code' in scope) && scope.negotiated?.opaqueFormat1 === true;
-  const vendor = opaqueVendorOf(deviceInfoOf(leaf.extensions));
-  const opaque = readOpaque(last.response.OpaqueData, format1, vendor);
-  if (!opaque.ok) {
-    checks.push(unread('opaque', EvidenceFaults.OPAQUE_LAYOUT, opaque));
-    return { version, hash, blocks, opaque: [] };
-  }
-  checks.push(passed('opaque', `${opaque.value.length} opaque elements`));
-  checks.push(...checkFirmware(leaf, opaque.value));
-  return { version, hash, blocks, opaque: opaque.value };
+    at.refuse('container', containerFault.code, containerFault.detail);
+  const parts = takeApart(crypto, evidence);
+  if (!('refusals' in parts)) return examine(at, parts);
+  // A container that holds no certificates has said so already.
+  const known = containerFault === undefined ? [] : ['CHAIN_EMPTY_CHAIN'];
+  checks.push(...parts.refusals.filter(({ code }) => !known.includes(code ?? '')));
+  const { signer, version } = parts;
+  const leaf = signer?.chain.at(-1);
+  if (signer === undefined || leaf === undefined) return { ...nothing, version, checks, notes };
+  const role = evidence.role ?? 'responder';
+  const root = checkChain(crypto, signer, policy, { role, model: modelOf(leaf) });
+  checks.unshift(root.check);
+  const algorithm = signer.key()?.algorithm;
+  return {
+    ...nothing,
+    version,
+    algorithm,
+    chain: signer.chain,
+    rootSha256: root.rootSha256,
+    checks,
+    notes,
+  };
 }

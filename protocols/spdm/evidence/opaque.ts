@@ -6,21 +6,11 @@
  */
 
 import { readLE, toHex } from '../../codec/bytes.ts';
-import {
-  bytes,
-  layout,
-  lengthOf,
-  list,
-  reserved,
-  struct,
-  u8,
-  u16,
-  u32,
-} from '../../codec/field.ts';
+import { bytes, layout, lengthOf, list, struct, u16 } from '../../codec/field.ts';
 import { decode } from '../../codec/layout.ts';
 import type { Decoded } from '../../codec/refusal.ts';
 import { registryNames } from '../codes.ts';
-import { opaqueDataFmt1, opaqueElement } from '../opaque.ts';
+import { OPAQUE_SPEC_ID, opaqueDataFmt0, opaqueDataFmt1 } from '../opaque.ts';
 
 export interface OpaqueElement {
   /** the vendor's type code, or the registry id of a general element */
@@ -150,16 +140,6 @@ const vendorOpaque = layout('OpaqueData', 'NVIDIA measurement report, SPDM 1.1',
   OpaqueField: list(struct(vendorElement), { toEnd: true }),
 });
 
-/** Opaque data format 0: what DSP0277 used before the format was negotiated. */
-const SPEC_ID_DMTF = 0x444d5446;
-export const opaqueDataFmt0 = layout('OpaqueDataFmt0', 'DSP0274 10.22', {
-  SpecificationID: u32({ only: [SPEC_ID_DMTF] }),
-  OpaqueVersion: u8({ only: [1] }),
-  TotalElements: u8(),
-  Reserved: reserved(2),
-  OpaqueList: list(struct(opaqueElement), { count: (v) => v.TotalElements }),
-});
-
 function general(
   elements: readonly { ID: number; VendorID: Uint8Array; OpaqueElementData: Uint8Array }[],
 ): OpaqueElement[] {
@@ -186,7 +166,7 @@ export function readOpaque(
     const all = decode(opaqueDataFmt1, opaque);
     return all.ok ? { ok: true, value: general(all.value.OpaqueList), size } : all;
   }
-  if (size >= 4 && readLE(opaque, 0, 4) === SPEC_ID_DMTF) {
+  if (size >= 4 && readLE(opaque, 0, 4) === OPAQUE_SPEC_ID) {
     const all = decode(opaqueDataFmt0, opaque);
     return all.ok ? { ok: true, value: general(all.value.OpaqueList), size } : all;
   }

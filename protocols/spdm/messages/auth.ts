@@ -2,77 +2,128 @@
 
 import { popcount } from '../../codec/bytes.ts';
 import {
+  type Bits,
   bytes,
   countOf,
+  type Facts,
   layout,
   lengthOf,
   list,
+  type Scope,
   since,
   struct,
   u8,
   u16,
+  u32,
   when,
 } from '../../codec/field.ts';
 import { measurementTypeNames } from '../codes.ts';
-import { header } from './vca.ts';
+import {
+  hash,
+  header,
+  isLargeForm,
+  nonce,
+  signature,
+  slotParam,
+  summaryHash,
+  summaryParam,
+} from './header.ts';
 
-/** Facts these layouts read: hashSize, signatureSize, summary (hash present), signed, multiKey. */
-const hash = () => bytes((_v, facts) => facts['hashSize'] ?? 0);
-const signature = () => bytes((_v, facts) => facts['signatureSize'] ?? 0);
-const summaryHash = () => when((_v, facts) => facts['summary'] === 1, hash());
-const NONCE_SIZE = 32;
 const REQUESTER_CONTEXT_SIZE = 8;
+const requesterContext = () => since(0x13, bytes(REQUESTER_CONTEXT_SIZE));
 
 export const getDigests = layout('GET_DIGESTS', 'DSP0274 10.5', header);
 
-const multiKey = (_v: unknown, facts: Readonly<Record<string, number>>) => facts['multiKey'] === 1;
+/** CertModel of CertificateInfo, SET_CERTIFICATE and GET_CSR. */
+export const CertModels = { None: 0, DeviceCert: 1, AliasCert: 2, GenericCert: 3 } as const;
+export const certModelNames = Object.fromEntries(
+  Object.entries(CertModels).map(([name, code]) => [code, name]),
+);
+
+/** What a slot's key may be used for. */
+export const keyUsageBits = {
+  KeyExUse: [0],
+  ChallengeUse: [1],
+  MeasurementUse: [2],
+  EndpointInfoUse: [3],
+  StandardsKeyUse: [14],
+  VendorKeyUse: [15],
+} as const satisfies Bits;
+
+/** Facts: multiKey, the sender of these digests has a key pair of its own for each slot (1.3). */
+const multiKey = (_v: Scope, facts: Facts) => facts['multiKey'] === 1;
+const slots = (v: Scope) => popcount(v.Param2);
+/** Param1: slots supported (1.3), Param2: slots provisioned; one item of each list per slot of Param2. */
 export const digests = layout('DIGESTS', 'DSP0274 10.5', {
   ...header,
-  Digest: list(hash(), { count: (v) => popcount(v.Param2) }),
-  KeyPairID: when(multiKey, list(u8(), { count: (v) => popcount(v.Param2) })),
-  CertificateInfo: when(multiKey, list(u8(), { count: (v) => popcount(v.Param2) })),
-  KeyUsageMask: when(multiKey, list(u16(), { count: (v) => popcount(v.Param2) })),
+  Digest: list(hash(), { count: slots }),
+  KeyPairID: when(multiKey, list(u8(), { count: slots })),
+  CertificateInfo: when(multiKey, list(u8({ names: certModelNames }), { count: slots })),
+  KeyUsageMask: when(multiKey, list(u16({ bits: keyUsageBits }), { count: slots })),
 });
 
+const certificateParam = () => u8({ bits: { SlotID: [0, 4], LargeCertChain: [7] } });
+
+/** In the large form (1.4) Offset and Length are 0 and the 32-bit pair counts. */
 export const getCertificate = layout('GET_CERTIFICATE', 'DSP0274 10.6', {
   ...header,
+  Param1: certificateParam(),
+  Param2: u8({ bits: { SlotSizeRequested: [0] } }),
   Offset: u16(),
   Length: u16(),
+  LargeOffset: when(isLargeForm, u32()),
+  LargeLength: when(isLargeForm, u32()),
 });
 
+/** What takes a derived 16-bit length back to 0 in the large form. */
+const notLarge = (v: Scope, facts: Facts) =>
+  isLargeForm(v, facts) ? -(v.CertChain?.length ?? 0) : 0;
+/** In the large form (1.4) PortionLength and RemainderLength are 0 and the 32-bit pair counts. */
 export const certificate = layout('CERTIFICATE', 'DSP0274 10.6', {
   ...header,
-  PortionLength: lengthOf('CertChain', 2),
+  Param1: certificateParam(),
+  Param2: u8({ names: certModelNames }),
+  PortionLength: lengthOf('CertChain', 2, notLarge),
   RemainderLength: u16(),
-  CertChain: bytes((v) => v.PortionLength),
+  LargePortionLength: when(isLargeForm, lengthOf('CertChain', 4)),
+  LargeRemainderLength: when(isLargeForm, u32()),
+  CertChain: bytes((v, facts) => (isLargeForm(v, facts) ? v.LargePortionLength : v.PortionLength)),
 });
 
 export const challenge = layout('CHALLENGE', 'DSP0274 10.7', {
   ...header,
-  Nonce: bytes(NONCE_SIZE),
-  RequesterContext: since(0x13, bytes(REQUESTER_CONTEXT_SIZE)),
+  Param1: slotParam(),
+  Param2: summaryParam(),
+  Nonce: nonce(),
+  RequesterContext: requesterContext(),
 });
 
+/** Param2: mask of the responder's provisioned slots. BasicMutAuthReq is deprecated from 1.2 on. */
 export const challengeAuth = layout('CHALLENGE_AUTH', 'DSP0274 10.7', {
   ...header,
+  Param1: u8({ bits: { SlotID: [0, 4], BasicMutAuthReq: [7] } }),
   CertChainHash: hash(),
-  Nonce: bytes(NONCE_SIZE),
+  Nonce: nonce(),
   MeasurementSummaryHash: summaryHash(),
   OpaqueDataLength: lengthOf('OpaqueData', 2),
   OpaqueData: bytes((v) => v.OpaqueDataLength),
-  RequesterContext: since(0x13, bytes(REQUESTER_CONTEXT_SIZE)),
+  RequesterContext: requesterContext(),
   Signature: signature(),
 });
 
 export const getMeasurements = layout('GET_MEASUREMENTS', 'DSP0274 10.11', {
   ...header,
-  Nonce: when((v) => (v.Param1 & 1) === 1, bytes(NONCE_SIZE)),
+  Param1: u8({
+    bits: { SignatureRequested: [0], RawBitStreamRequested: [1], NewMeasurementRequested: [2] },
+  }),
+  Param2: u8({ names: { 0: 'TotalNumber', 255: 'All' } }),
+  Nonce: when((v) => (v.Param1 & 1) === 1, nonce()),
   SlotIDParam: when((v, facts) => (v.Param1 & 1) === 1 && (facts['version'] ?? 0) >= 0x11, u8()),
-  RequesterContext: since(0x13, bytes(REQUESTER_CONTEXT_SIZE)),
+  RequesterContext: requesterContext(),
 });
 
 /** DMTFSpecMeasurementValueType: bit 7 set for a raw bit stream, bits 6:0 the type. */
-const valueTypeNames = Object.fromEntries(
+export const valueTypeNames = Object.fromEntries(
   Object.entries(measurementTypeNames).flatMap(([code, name]) => [
     [Number(code), name],
     [Number(code) | 0x80, `${name} (raw)`],
@@ -100,18 +151,20 @@ export const measurementBlock = layout(
       : undefined,
 );
 
+/** Param1: number of indices if the request asked for it. ContentChanged: 1 changed, 2 unchanged (1.2). */
 export const measurements = layout(
   'MEASUREMENTS',
   'DSP0274 10.11',
   {
     ...header,
+    Param2: u8({ bits: { SlotID: [0, 4], ContentChanged: [4, 2] } }),
     NumberOfBlocks: countOf('MeasurementRecord', 1),
     MeasurementRecordLength: lengthOf('MeasurementRecord', 3),
     MeasurementRecord: list(struct(measurementBlock), { bytes: (v) => v.MeasurementRecordLength }),
-    Nonce: bytes(NONCE_SIZE),
+    Nonce: nonce(),
     OpaqueDataLength: lengthOf('OpaqueData', 2),
     OpaqueData: bytes((v) => v.OpaqueDataLength),
-    RequesterContext: since(0x13, bytes(REQUESTER_CONTEXT_SIZE)),
+    RequesterContext: requesterContext(),
     Signature: when((_v, facts) => facts['signed'] === 1, signature()),
   },
   (v) =>

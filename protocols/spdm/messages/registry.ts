@@ -6,9 +6,19 @@ import { type Decoded, RefusalCodes, refuse } from '../../codec/refusal.ts';
 import type { Negotiated } from '../algorithms.ts';
 import { capability, RequestCodes, ResponseCodes } from '../codes.ts';
 import * as auth from './auth.ts';
+import * as chunks from './chunks.ts';
+import * as encapsulation from './encapsulation.ts';
+import * as endpoint from './endpoint-info.ts';
+import * as errors from './error.ts';
+import * as events from './events.ts';
+import * as keyPairs from './key-pairs.ts';
+import * as mel from './measurement-extension-log.ts';
 import * as provisioning from './provisioning.ts';
 import * as session from './session.ts';
 import * as vca from './vca.ts';
+import { vendorDefined } from './vendor-defined.ts';
+
+export { inVersion, messageSince } from './since.ts';
 
 export const layouts = {
   [RequestCodes.GET_VERSION]: vca.getVersion,
@@ -17,9 +27,10 @@ export const layouts = {
   [ResponseCodes.CAPABILITIES]: vca.capabilities,
   [RequestCodes.NEGOTIATE_ALGORITHMS]: vca.negotiateAlgorithms,
   [ResponseCodes.ALGORITHMS]: vca.algorithms,
-  [ResponseCodes.ERROR]: vca.error,
-  [RequestCodes.VENDOR_DEFINED_REQUEST]: vca.vendorDefined,
-  [ResponseCodes.VENDOR_DEFINED_RESPONSE]: vca.vendorDefined,
+  [ResponseCodes.ERROR]: errors.error,
+  [RequestCodes.RESPOND_IF_READY]: errors.respondIfReady,
+  [RequestCodes.VENDOR_DEFINED_REQUEST]: vendorDefined,
+  [ResponseCodes.VENDOR_DEFINED_RESPONSE]: vendorDefined,
   [RequestCodes.GET_DIGESTS]: auth.getDigests,
   [ResponseCodes.DIGESTS]: auth.digests,
   [RequestCodes.GET_CERTIFICATE]: auth.getCertificate,
@@ -42,14 +53,34 @@ export const layouts = {
   [ResponseCodes.KEY_UPDATE_ACK]: session.keyUpdateAck,
   [RequestCodes.END_SESSION]: session.endSession,
   [ResponseCodes.END_SESSION_ACK]: session.endSessionAck,
-  [RequestCodes.GET_ENCAPSULATED_REQUEST]: provisioning.getEncapsulatedRequest,
-  [ResponseCodes.ENCAPSULATED_REQUEST]: provisioning.encapsulatedRequest,
-  [RequestCodes.DELIVER_ENCAPSULATED_RESPONSE]: provisioning.deliverEncapsulatedResponse,
-  [ResponseCodes.ENCAPSULATED_RESPONSE_ACK]: provisioning.encapsulatedResponseAck,
+  [RequestCodes.GET_ENCAPSULATED_REQUEST]: encapsulation.getEncapsulatedRequest,
+  [ResponseCodes.ENCAPSULATED_REQUEST]: encapsulation.encapsulatedRequest,
+  [RequestCodes.DELIVER_ENCAPSULATED_RESPONSE]: encapsulation.deliverEncapsulatedResponse,
+  [ResponseCodes.ENCAPSULATED_RESPONSE_ACK]: encapsulation.encapsulatedResponseAck,
   [RequestCodes.GET_CSR]: provisioning.getCsr,
   [ResponseCodes.CSR]: provisioning.csr,
   [RequestCodes.SET_CERTIFICATE]: provisioning.setCertificate,
   [ResponseCodes.SET_CERTIFICATE_RSP]: provisioning.setCertificateRsp,
+  [RequestCodes.SLOT_MANAGEMENT]: provisioning.slotManagement,
+  [ResponseCodes.SLOT_MANAGEMENT_RESP]: provisioning.slotManagementResp,
+  [RequestCodes.CHUNK_SEND]: chunks.chunkSend,
+  [ResponseCodes.CHUNK_SEND_ACK]: chunks.chunkSendAck,
+  [RequestCodes.CHUNK_GET]: chunks.chunkGet,
+  [ResponseCodes.CHUNK_RESPONSE]: chunks.chunkResponse,
+  [RequestCodes.GET_ENDPOINT_INFO]: endpoint.getEndpointInfo,
+  [ResponseCodes.ENDPOINT_INFO]: endpoint.endpointInfo,
+  [RequestCodes.GET_MEASUREMENT_EXTENSION_LOG]: mel.getMeasurementExtensionLog,
+  [ResponseCodes.MEASUREMENT_EXTENSION_LOG]: mel.measurementExtensionLog,
+  [RequestCodes.GET_SUPPORTED_EVENT_TYPES]: events.getSupportedEventTypes,
+  [ResponseCodes.SUPPORTED_EVENT_TYPES]: events.supportedEventTypes,
+  [RequestCodes.SUBSCRIBE_EVENT_TYPES]: events.subscribeEventTypes,
+  [ResponseCodes.SUBSCRIBE_EVENT_TYPES_ACK]: events.subscribeEventTypesAck,
+  [RequestCodes.SEND_EVENT]: events.sendEvent,
+  [ResponseCodes.EVENT_ACK]: events.eventAck,
+  [RequestCodes.GET_KEY_PAIR_INFO]: keyPairs.getKeyPairInfo,
+  [ResponseCodes.KEY_PAIR_INFO]: keyPairs.keyPairInfo,
+  [RequestCodes.SET_KEY_PAIR_INFO]: keyPairs.setKeyPairInfo,
+  [ResponseCodes.SET_KEY_PAIR_INFO_ACK]: keyPairs.setKeyPairInfoAck,
 } as const;
 export type KnownCode = keyof typeof layouts;
 export type MessageValue<C extends KnownCode> = ValueOf<(typeof layouts)[C]>;
@@ -61,13 +92,25 @@ export function layoutOf(code: number): Layout | undefined {
 /** What the layouts must know of a connection besides the bytes of the message. */
 export function connectionFacts(version: number, negotiated?: Negotiated): Facts {
   if (negotiated === undefined) return { version };
-  const both = negotiated.requesterFlags & negotiated.responderFlags;
+  const both = (negotiated.requesterFlags & negotiated.responderFlags) >>> 0;
   return {
     version,
     hashSize: negotiated.hashSize,
     signatureSize: negotiated.signatureSize,
-    exchangeSize: negotiated.exchangeSize,
-    handshakeInTheClear: capability(both >>> 0, 'HANDSHAKE_IN_THE_CLEAR_CAP'),
+    requesterSignatureSize: negotiated.requesterSignatureSize,
+    requestExchangeSize: negotiated.requestExchangeSize,
+    responseExchangeSize: negotiated.responseExchangeSize,
+    handshakeInTheClear: capability(both, 'HANDSHAKE_IN_THE_CLEAR_CAP'),
+    multiKey: negotiated.multiKeyConn ? 1 : 0,
+  };
+}
+
+/** The same for an encapsulated message, where the requester is the one who has keys and signs. */
+export function encapsulatedFacts(version: number, negotiated: Negotiated): Facts {
+  return {
+    ...connectionFacts(version, negotiated),
+    signatureSize: negotiated.requesterSignatureSize,
+    multiKey: negotiated.requesterMultiKeyConn ? 1 : 0,
   };
 }
 

@@ -1,39 +1,43 @@
-/** Requester side of KEY_EXCHANGE, FINISH, HEARTBEAT, END_SESSION and vendor messages. */
+/** Requester side of KEY_EXCHANGE (DSP0274 10.12): opens a session up to the end of its handshake. */
 
-import { concat, equal } from '../../codec/bytes.ts';
-import { encode } from '../../codec/layout.ts';
+import { equal } from '../../codec/bytes.ts';
 import { isPeerFault, LocalError, peerFault } from '../../codec/refusal.ts';
-import { curves } from '../../crypto/algorithms.ts';
-import { drawPrivateKey } from '../../crypto/provider.ts';
-import type { VendorExchange } from '../../engine.ts';
-import { suiteOf } from '../algorithms.ts';
-import {
-  capability,
-  PCI_SIG_VENDOR_ID,
-  RegistryIds,
-  RequestCodes,
-  ResponseCodes,
-} from '../codes.ts';
-import { finish as finishLayout } from '../messages/session.ts';
-import { handshakeInTheClear, summaryPresent } from '../negotiate.ts';
-import { readVersionSelection, SECURED_MESSAGE_1_1, supportedVersionsOpaque } from '../opaque.ts';
+import { RequestCodes, ResponseCodes } from '../codes.ts';
+import { bothHave, summaryPresent } from '../negotiate.ts';
+import { offerSecured, opaqueUsable, readSecured } from '../secured-versions.ts';
 import { SessionKeys, sessionScopes } from '../session-keys.ts';
+import { type OwnExchange, startExchange } from '../session-secret.ts';
 import { SigningContexts } from '../signing.ts';
 import { SessionTranscript } from '../transcript.ts';
-import { chainOf, hashName, negotiatedOrThrow, signatureFits } from './auth.ts';
+import { chainOf, signatureFits } from './certificates.ts';
+import { finish } from './finish.ts';
 import {
   type Exchange,
-  type Exchanged,
+  hashName,
+  negotiatedOrThrow,
   type RequesterSession,
   type RequesterState,
-  transact,
+  suiteOrThrow,
 } from './state.ts';
+import { type Exchanged, transact } from './transact.ts';
 
 export interface SessionRequest {
+  /** 0-7, or 0xFF for the public key the requester was given */
   readonly slot: number;
   readonly summaryType: number;
   /** SessionPolicy bit 0: the session survives a runtime update */
   readonly terminationPolicy: 0 | 1;
+  /** SessionPolicy bit 1: subscribed to every event from the start (1.3) */
+  readonly eventAllPolicy?: 0 | 1;
+}
+
+/** ReqSessionID of the next session; those of live ones are left out. */
+export function nextReqSessionId(state: RequesterState): number {
+  const live = new Set([...state.sessions.keys()].map((id) => id % 0x10000));
+  for (;;) {
+    const id = 0xffff - (state.sessionsOpened++ % 0xffff);
+    if (!live.has(id)) return id;
+  }
 }
 
 /** KEY_EXCHANGE and FINISH. Faults: KEY_EXCHANGE_*, FINISH_*, and those of `transact`. */
@@ -43,15 +47,15 @@ export function* openSession(
 ): Exchange<RequesterSession> {
   const { crypto, random } = state.config;
   const negotiated = negotiatedOrThrow(state);
-  const both = (negotiated.requesterFlags & negotiated.responderFlags) >>> 0;
-  if (capability(both, 'KEY_EX_CAP') === 0)
+  if (!bothHave(negotiated, 'KEY_EX_CAP') || !bothHave(negotiated, 'MAC_CAP'))
     return peerFault('KEY_EXCHANGE_CAP', 'one of the two does no key exchange');
+  if (!opaqueUsable(negotiated))
+    return peerFault('KEY_EXCHANGE_OPAQUE', 'OpaqueDataFmt1 was not agreed on');
   chainOf(state, asked.slot);
-  const curve = suiteOf(negotiated)?.curve;
-  if (curve === undefined) throw new LocalError('state: the negotiated DHE is not computed here');
-  const privateKey = drawPrivateKey(crypto, curve, curves[curve].fieldSize, random);
+  const own = startExchange(crypto, suiteOrThrow(state), random);
+  if (own === undefined) throw new LocalError('state: the negotiated DHE is not computed here');
   state.work.push({ op: 'dhe-generate' });
-  const ReqSessionID = 0xffff - (state.sessionsOpened++ % 0xffff);
+  const ReqSessionID = nextReqSessionId(state);
   const summary = summaryPresent(asked.summaryType, state.responderFlags);
   const answer = yield* transact(
     state,
@@ -62,23 +66,18 @@ export function* openSession(
       Param1: asked.summaryType,
       Param2: asked.slot,
       ReqSessionID,
-      SessionPolicy: asked.terminationPolicy,
+      SessionPolicy: asked.terminationPolicy | ((asked.eventAllPolicy ?? 0) << 1),
       RandomData: random(32),
-      ExchangeData: crypto.publicKey(curve, privateKey),
-      OpaqueData: supportedVersionsOpaque([SECURED_MESSAGE_1_1]),
+      ExchangeData: own.exchangeData,
+      OpaqueData: offerSecured(state.config, negotiated),
     },
     { summary },
   );
   if (isPeerFault(answer)) return answer;
-  const secret = crypto.sharedSecret(curve, privateKey, answer.value.ExchangeData);
-  state.work.push({ op: 'dhe-compute' });
-  if (secret === undefined)
-    return peerFault('KEY_EXCHANGE_DATA', 'ExchangeData is no point of the curve');
-  const session = keyedSession(state, asked.slot, ReqSessionID, answer, secret);
+  const session = keyedSession(state, asked.slot, ReqSessionID, answer, own);
   if (isPeerFault(session)) return session;
-  state.config.keyLog?.(secret);
   state.sessions.set(session.id, session);
-  const finished = yield* finish(state, session);
+  const finished = yield* finish(state, session, answer.value);
   if (isPeerFault(finished)) {
     state.sessions.delete(session.id);
     return finished;
@@ -91,130 +90,47 @@ function keyedSession(
   slot: number,
   reqSessionId: number,
   answer: Exchanged<0x64>,
-  secret: Uint8Array,
+  own: OwnExchange,
 ) {
   const { crypto, binding } = state.config;
   const negotiated = negotiatedOrThrow(state);
   const scopes = sessionScopes(crypto, negotiated, binding);
   if (scopes === undefined) throw new LocalError('state: the negotiated AEAD is not computed here');
   const { value, request, response } = answer;
-  if (value.MutAuthRequested !== 0)
-    return peerFault('KEY_EXCHANGE_MUT_AUTH', 'mutual authentication was not offered');
-  const selected = readVersionSelection(value.OpaqueData);
-  if (!selected.ok || selected.value !== SECURED_MESSAGE_1_1)
-    return peerFault('KEY_EXCHANGE_SECURED_VERSION', 'no secured message version was agreed on');
+  const secured = readSecured(state.config, negotiated, value.OpaqueData);
+  if (isPeerFault(secured)) return secured;
   const hmac = value.ResponderVerifyData ?? new Uint8Array(0);
   const end = response.length - value.Signature.length - hmac.length;
   const chainHash = crypto.hash(hashName(state), chainOf(state, slot));
-  const transcript = new SessionTranscript(state.transcript.a.bytes(), chainHash);
+  const start = state.transcript.handshakeStart(negotiated.multiKeyConn);
+  const transcript = new SessionTranscript(start, chainHash);
   transcript.add(request, response.subarray(0, end));
   const { KEY_EXCHANGE_RSP } = SigningContexts;
   if (!signatureFits(state, slot, KEY_EXCHANGE_RSP, transcript.bytes(), value.Signature))
     return peerFault('KEY_EXCHANGE_SIGNATURE', 'the signature does not cover this exchange');
+  // The signature covers ExchangeData, so that only then it is worth computing with.
+  const secret = own.secretOf(value.ExchangeData);
+  state.work.push({ op: 'dhe-compute' });
+  if (secret === undefined)
+    return peerFault('KEY_EXCHANGE_DATA', 'ExchangeData is no point of the curve');
   transcript.add(value.Signature);
   const th1 = crypto.hash(scopes.hash, transcript.bytes());
-  const keys = new SessionKeys(scopes.keys, scopes.records, secret, th1);
+  const limits = { aeadLimitExponent: secured.aeadLimitExponent };
+  const keys = new SessionKeys(scopes.keys, scopes.records, secret, th1, limits);
   state.work.push({ op: 'hmac', bytes: negotiated.hashSize });
-  if (hmac.length > 0 && !equal(hmac, keys.verifyData('response', transcript.bytes())))
+  if (hmac.length > 0 && !equal(hmac, keys.verifyDataOf('response', th1)))
     return peerFault('KEY_EXCHANGE_VERIFY_DATA', 'ResponderVerifyData is wrong');
   transcript.add(hmac);
   const session: RequesterSession = {
     id: reqSessionId + value.RspSessionID * 0x10000,
+    kind: 'DHE',
     keys,
     transcript,
     heartbeatPeriod: value.Param1,
     summary: value.MeasurementSummaryHash,
     established: false,
   };
+  const kind = suiteOrThrow(state).kem === undefined ? 'DHE' : 'KEM';
+  state.config.keyLog?.({ kind, sessionId: session.id, secret });
   return session;
-}
-
-function* finish(state: RequesterState, session: RequesterSession): Exchange<true> {
-  const { crypto } = state.config;
-  const negotiated = negotiatedOrThrow(state);
-  const clear = handshakeInTheClear(negotiated);
-  const OpaqueData = new Uint8Array(0);
-  const header = { SPDMVersion: state.version, RequestResponseCode: RequestCodes.FINISH };
-  const unsigned = { ...header, Param1: 0, Param2: 0, OpaqueData };
-  const facts = { version: state.version, hashSize: 0 };
-  const empty = { ...unsigned, RequesterVerifyData: new Uint8Array(0) };
-  session.transcript.add(encode(finishLayout, empty, facts));
-  const RequesterVerifyData = session.keys.verifyData('request', session.transcript.bytes());
-  session.transcript.add(RequesterVerifyData);
-  state.work.push({ op: 'hmac', bytes: negotiated.hashSize });
-  const answer = yield* transact(
-    state,
-    clear ? undefined : session,
-    RequestCodes.FINISH,
-    ResponseCodes.FINISH_RSP,
-    { Param1: 0, Param2: 0, OpaqueData, RequesterVerifyData },
-  );
-  if (isPeerFault(answer)) return answer;
-  const hmac = answer.value.ResponderVerifyData ?? new Uint8Array(0);
-  session.transcript.add(answer.response.subarray(0, answer.response.length - hmac.length));
-  const expected = session.keys.verifyData('response', session.transcript.bytes());
-  if (clear && !equal(hmac, expected))
-    return peerFault('FINISH_VERIFY_DATA', 'ResponderVerifyData is wrong');
-  session.transcript.add(hmac);
-  session.keys.enterDataPhase(crypto.hash(hashName(state), session.transcript.bytes()));
-  session.established = true;
-  return true;
-}
-
-export function* heartbeat(state: RequesterState, session: RequesterSession): Exchange<true> {
-  const { HEARTBEAT } = RequestCodes;
-  const fields = { Param1: 0, Param2: 0 };
-  const answer = yield* transact(state, session, HEARTBEAT, ResponseCodes.HEARTBEAT_ACK, fields);
-  return isPeerFault(answer) ? answer : true;
-}
-
-export function* endSession(state: RequesterState, session: RequesterSession): Exchange<true> {
-  const { END_SESSION } = RequestCodes;
-  const fields = { Param1: 0, Param2: 0 };
-  const answer = yield* transact(
-    state,
-    session,
-    END_SESSION,
-    ResponseCodes.END_SESSION_ACK,
-    fields,
-  );
-  state.sessions.delete(session.id);
-  return isPeerFault(answer) ? answer : true;
-}
-
-const PCI_SIG_ID = Uint8Array.of(PCI_SIG_VENDOR_ID, 0);
-
-/** Drives a vendor protocol's requester through this session to its end. */
-export function* vendor<T>(
-  state: RequesterState,
-  session: RequesterSession | undefined,
-  protocolId: number,
-  exchange: VendorExchange<T>,
-): Exchange<T> {
-  let step = exchange.next();
-  while (!step.done) {
-    const answer = yield* transact(
-      state,
-      session,
-      RequestCodes.VENDOR_DEFINED_REQUEST,
-      ResponseCodes.VENDOR_DEFINED_RESPONSE,
-      {
-        Param1: 0,
-        Param2: 0,
-        StandardID: RegistryIds.PCI_SIG,
-        VendorID: PCI_SIG_ID,
-        Payload: concat(Uint8Array.of(protocolId), step.value),
-      },
-    );
-    if (isPeerFault(answer)) return answer;
-    const { StandardID, VendorID, Payload } = answer.value;
-    if (
-      StandardID !== RegistryIds.PCI_SIG ||
-      !equal(VendorID, PCI_SIG_ID) ||
-      Payload[0] !== protocolId
-    )
-      return peerFault('VENDOR_ANSWER', 'the answer belongs to another vendor protocol');
-    step = exchange.next(Payload.slice(1));
-  }
-  return step.value;
 }

@@ -1,28 +1,23 @@
-/**
- * What a requester is built from and remembers, and the one way it sends: `transact`. Requesters are
- * generators: they yield what is to be sent and receive what came back; a fault of the peer is their
- * return value, never an exception.
- */
+/** What a requester is built from, and what it remembers of its one connection and its sessions. */
 
-import type { Facts, ValueOf } from '../../codec/field.ts';
-import { encode } from '../../codec/layout.ts';
-import { type PeerFault, peerFault, refusalText } from '../../codec/refusal.ts';
+import { LocalError, type PeerFault } from '../../codec/refusal.ts';
+import type { HashName } from '../../crypto/algorithms.ts';
 import type { Work } from '../../engine.ts';
-import type { Negotiated } from '../algorithms.ts';
-import { ErrorCodes, errorNames, RequestCodes, ResponseCodes } from '../codes.ts';
-import {
-  connectionFacts,
-  decodeMessage,
-  type KnownCode,
-  layouts,
-  type MessageValue,
-} from '../messages/registry.ts';
-import type { LeafKey } from '../observer/observer.ts';
-import type { SpdmParty } from '../party.ts';
+import { type Negotiated, type Suite, suiteOf } from '../algorithms.ts';
+import type { NumberedEvent } from '../events.ts';
+import type { Identity } from '../identity.ts';
+import type { PendingUpdate } from '../key-update.ts';
+import { PUBLIC_KEY_SLOT } from '../messages/header.ts';
+import type { MessageValue } from '../messages/registry.ts';
+import type { LeafKey } from '../observer/types.ts';
+import type { PeerPublicKey, SpdmParty, TrustChain } from '../party.ts';
 import type { Packet } from '../responder/responder.ts';
-import { fromApplicationData, toApplicationData } from '../secured-message.ts';
 import type { SessionKeys } from '../session-keys.ts';
 import { ConnectionTranscript, type SessionTranscript } from '../transcript.ts';
+
+import type { SlotFacts } from './certificates.ts';
+
+export type { PeerPublicKey } from '../party.ts';
 
 /** A request on its way out. */
 export interface Outgoing extends Packet {
@@ -31,147 +26,109 @@ export interface Outgoing extends Packet {
   readonly sessionId: number | undefined;
   /** what the requester had to compute since its last request */
   readonly work: readonly Work[];
+  /** wait this long before sending: the responder was busy, or not ready (us) */
+  readonly waitUs?: number;
+  /** the answer is due within this, besides the round trip: ST1 or CT (us; DSP0274 10.1) */
+  readonly timeoutUs: number;
 }
+/** A requester yields what is to be sent and receives what came back; a peer's fault is its result. */
 export type Exchange<T> = Generator<Outgoing, T | PeerFault, Packet>;
 
 export interface RequesterConfig extends SpdmParty {
   /** bytes asked for by each GET_CERTIFICATE */
   readonly certificatePortion: number;
-  /** judges a certificate chain blob and gives the leaf's key */
-  readonly trust: (chain: Uint8Array, hashSize: number) => LeafKey | PeerFault;
-  /** is told each session's shared secret, for capture tools; leave it out where that is not wanted */
-  readonly keyLog?: (secret: Uint8Array) => void;
+  /** judges a responder's certificate chain */
+  readonly trust: TrustChain;
+  /** the responder's key, where no certificates are exchanged */
+  readonly peerPublicKey?: PeerPublicKey;
+  /** who the requester is, for mutual authentication */
+  readonly identity?: Identity;
+  /** is handed each event of the responder, in order (1.3) */
+  readonly onEvent?: (event: NumberedEvent, sessionId: number) => void;
+  /** asks a responder with MULTI_KEY_CAP for keys of their own in its slots (1.3); default true */
+  readonly asksMultiKey?: boolean;
+  /** asks for the Supported Algorithms block in CAPABILITIES (1.3, with CHUNK_CAP) */
+  readonly asksSupportedAlgorithms?: boolean;
+  /** updates a session's keys by itself before they run into the AEAD limit (KEY_UPD_CAP) */
+  readonly autoKeyUpdate?: boolean;
+  /** how often a request is sent again to a busy responder; default 3 */
+  readonly busyRetries?: number;
 }
 
 export interface RequesterSession {
   readonly id: number;
+  readonly kind: 'DHE' | 'PSK';
   readonly keys: SessionKeys;
   readonly transcript: SessionTranscript;
   readonly heartbeatPeriod: number;
-  /** MeasurementSummaryHash of KEY_EXCHANGE_RSP, if it was asked for */
+  /** MeasurementSummaryHash of the exchange's answer, if it was asked for */
   readonly summary: Uint8Array | undefined;
   established: boolean;
+  /** a KEY_UPDATE without its acknowledgement yet */
+  keyUpdate?: PendingUpdate | undefined;
 }
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
 
 export class RequesterState {
   readonly config: RequesterConfig;
   readonly transcript = new ConnectionTranscript();
   readonly sessions = new Map<number, RequesterSession>();
+  /** certificate chain blobs by slot; in 0xFF the provisioned public key */
   readonly chains = new Map<number, Uint8Array>();
   readonly leaves = new Map<number, LeafKey>();
   version = 0x10;
   responderFlags = 0;
-  /** no request may be longer; without limit until CAPABILITIES names one */
-  responderDataTransferSize = Number.POSITIVE_INFINITY;
+  responderExtFlags = 0;
+  responderCtExponent = 0;
+  /** no message, and no large message, may be longer; without limit until CAPABILITIES names one */
+  responderDataTransferSize = UNLIMITED;
+  responderMaxSpdmMsgSize = UNLIMITED;
+  slotFacts: SlotFacts | undefined;
+  /** the block of CAPABILITIES, if it was asked for and is there */
+  supportedAlgorithms: MessageValue<0x61>['SupportedAlgorithms'];
   negotiated: Negotiated | undefined;
   authenticated = false;
   work: Work[] = [];
   sessionsOpened = 0;
+  /** of the next CHUNK_SEND */
+  nextHandle = 0;
 
   constructor(config: RequesterConfig) {
     this.config = config;
+    const { peerPublicKey } = config;
+    if (peerPublicKey === undefined) return;
+    this.chains.set(PUBLIC_KEY_SLOT, peerPublicKey.subjectPublicKeyInfo);
+    this.leaves.set(PUBLIC_KEY_SLOT, peerPublicKey.key);
+  }
+
+  /** As before GET_VERSION: nothing is agreed on. Chains that were judged stay known. */
+  reset(): void {
+    this.version = 0x10;
+    this.negotiated = undefined;
+    this.supportedAlgorithms = undefined;
+    this.slotFacts = undefined;
+    this.responderFlags = 0;
+    this.responderExtFlags = 0;
+    this.responderDataTransferSize = UNLIMITED;
+    this.responderMaxSpdmMsgSize = UNLIMITED;
+    this.authenticated = false;
+    this.sessions.clear();
   }
 }
 
-/** A good answer with the exact bytes of both messages, for the transcripts. */
-export interface Exchanged<C extends KnownCode> {
-  readonly value: MessageValue<C>;
-  readonly request: Uint8Array;
-  readonly response: Uint8Array;
+/** @throws LocalError if `negotiate` has not run to its end */
+export function negotiatedOrThrow(state: RequesterState): Negotiated {
+  if (state.negotiated === undefined)
+    throw new LocalError('state: run negotiate() to its end before this exchange');
+  return state.negotiated;
 }
 
-/** Sends bytes, inside `session` or plain, and hands back the answer in the clear. */
-function* sendBytes(
-  state: RequesterState,
-  session: RequesterSession | undefined,
-  clear: Uint8Array,
-): Exchange<Uint8Array> {
-  const secured = session !== undefined;
-  if (secured) state.work.push({ op: 'aead-seal', bytes: clear.length });
-  const sealed = secured ? { seal: session.keys.nextSeal('request') } : {};
-  const { binding } = state.config;
-  const bytes = secured
-    ? session.keys.seal('request', session.id, toApplicationData(binding, clear))
-    : clear;
-  const work = state.work;
-  state.work = [];
-  const incoming = yield { secured, bytes, ...sealed, clear, sessionId: session?.id, work };
-  if (!incoming.secured) return plainAnswer(state, session, incoming.bytes);
-  if (session === undefined)
-    return peerFault('UNEXPECTED_RECORD', 'a secured record answers a plain request');
-  state.work.push({ op: 'aead-open', bytes: incoming.bytes.length });
-  const opened = fromApplicationData(binding, session.keys.open('response', incoming.bytes));
-  if (opened.ok) return opened.value;
-  // DSP0277: a record that does not open ends the session.
-  state.sessions.delete(session.id);
-  return peerFault('RECORD', `answer in session ${session.id}: ${refusalText(opened)}`);
+/** @throws LocalError as `negotiatedOrThrow`, and if the hash is none of ours */
+export function suiteOrThrow(state: RequesterState): Suite {
+  const suite = suiteOf(negotiatedOrThrow(state));
+  if (suite === undefined) throw new LocalError('state: the negotiated hash is not computed here');
+  return suite;
 }
 
-/** Nobody vouches for a plain answer, so a request in a session takes none but ERROR that way. */
-function plainAnswer(
-  state: RequesterState,
-  session: RequesterSession | undefined,
-  answer: Uint8Array,
-): Uint8Array | PeerFault {
-  if (session === undefined) return answer;
-  if (answer[1] !== ResponseCodes.ERROR)
-    return peerFault('PLAIN_ANSWER', `a plain message answers in session ${session.id}`);
-  // With DecryptError the responder says that its end of the session is gone.
-  if (answer[2] === ErrorCodes.DecryptError) state.sessions.delete(session.id);
-  return answer;
-}
-
-/**
- * One request and its answer. The answer must carry the negotiated version and the expected code; an
- * ERROR becomes a PeerFault `SPDM_ERROR_<name>`.
- */
-export function* transact<Q extends KnownCode, R extends KnownCode>(
-  state: RequesterState,
-  session: RequesterSession | undefined,
-  requestCode: Q,
-  responseCode: R,
-  fields: Omit<MessageValue<Q>, 'SPDMVersion' | 'RequestResponseCode'>,
-  extra: Facts = {},
-): Exchange<Exchanged<R>> {
-  const facts = { ...connectionFacts(state.version, state.negotiated), ...extra };
-  const message = {
-    SPDMVersion: state.version,
-    RequestResponseCode: requestCode,
-    ...fields,
-  } as ValueOf<(typeof layouts)[Q]>;
-  const request = encode(layouts[requestCode], message, facts);
-  const room = state.responderDataTransferSize;
-  if (request.length > room)
-    return peerFault('REQUEST_TOO_LARGE', `${request.length} bytes, the responder takes ${room}`);
-  if (session === undefined) state.transcript.onRequest(requestCode, state.authenticated);
-  else if (requestCode !== RequestCodes.GET_MEASUREMENTS) session.transcript.l.clear();
-  const answer = yield* sendBytes(state, session, request);
-  if (!(answer instanceof Uint8Array)) return answer;
-  const fault = answerFault(state, answer, responseCode);
-  if (fault !== undefined) return fault;
-  const decoded = decodeMessage(answer, facts, session === undefined ? 'leave' : 'refuse');
-  if (!decoded.ok) return peerFault('MALFORMED_ANSWER', refusalText(decoded));
-  const response = answer.slice(0, decoded.size);
-  return { value: decoded.value as unknown as MessageValue<R>, request, response };
-}
-
-function answerFault(
-  state: RequesterState,
-  answer: Uint8Array,
-  responseCode: number,
-): PeerFault | undefined {
-  const [version, code, param1, param2] = answer;
-  if (answer.length < 4) return peerFault('MALFORMED_ANSWER', `${answer.length} bytes`);
-  if (code === ResponseCodes.ERROR) {
-    const name = errorNames[param1!] ?? `0x${param1!.toString(16)}`;
-    return peerFault(`SPDM_ERROR_${name}`, `ERROR ${name}, data 0x${param2!.toString(16)}`);
-  }
-  if (version !== state.version)
-    return peerFault('ANSWER_VERSION', `version 0x${version!.toString(16)} in the answer`);
-  if (code !== responseCode)
-    return peerFault(
-      'ANSWER_CODE',
-      `code 0x${code!.toString(16)} instead of 0x${responseCode.toString(16)}`,
-    );
-  return undefined;
-}
+export const hashName = (state: RequesterState): HashName => suiteOrThrow(state).hash;

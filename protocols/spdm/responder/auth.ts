@@ -1,211 +1,168 @@
-/** Responder side of GET_DIGESTS, GET_CERTIFICATE, CHALLENGE and GET_MEASUREMENTS. */
+/** Responder side of GET_DIGESTS, GET_CERTIFICATE and CHALLENGE (DSP0274 10.5-10.7). */
 
 import { concat } from '../../codec/bytes.ts';
 import type { ValueOf } from '../../codec/field.ts';
 import { encode } from '../../codec/layout.ts';
-import { type HashName, hashSizes } from '../../crypto/algorithms.ts';
-import { type Negotiated, suiteOf } from '../algorithms.ts';
-import { capability, ErrorCodes, ResponseCodes } from '../codes.ts';
-import { type Measured, measurementOf, summaryHash } from '../measurements.ts';
+import { capability, RequestCodes, ResponseCodes } from '../codes.ts';
+import { type KeyUsage, KeyUsages, PUBLIC_KEY_SLOT_NIBBLE, usableFor } from '../identity.ts';
+import {
+  certificateMessage,
+  digestsMessage,
+  maskOfSlots,
+  type SlotHolder,
+} from '../identity-answers.ts';
 import * as auth from '../messages/auth.ts';
-import { summaryPresent } from '../negotiate.ts';
-import { SigningContexts, signTranscript } from '../signing.ts';
-import { l1l2 } from '../transcript.ts';
-import type { Answer, ErrorAnswer, ResponderState, Turn } from './state.ts';
-import { answerHeader } from './state.ts';
+import { PUBLIC_KEY_SLOT } from '../messages/header.ts';
+import { connectionFacts } from '../messages/registry.ts';
+import { bothHave } from '../negotiate.ts';
+import { type Signer, SigningContexts, signTranscript } from '../signing.ts';
+import { answerLimit } from './chunks.ts';
+import { measurementHandlers, summaryFor, summaryTypeLegal } from './measurements.ts';
+import { basicMutAuthWanted, startBasicMutAuth } from './mutual.ts';
+import {
+  type Answer,
+  answerHeader,
+  type Handlers,
+  hashOf,
+  invalid,
+  type ResponderState,
+  type Turn,
+} from './state.ts';
 
-const invalid: ErrorAnswer = { error: ErrorCodes.InvalidRequest };
-
-export const hashOf = (state: ResponderState): HashName => suiteOf(state.negotiated!)!.hash;
-
-function slotMask(state: ResponderState): number {
-  let mask = 0;
-  for (const slot of state.config.slots.keys()) mask |= 1 << slot;
-  return mask;
+/** The responder's slots, for what DIGESTS and CERTIFICATE say of them. */
+function holderOf(state: ResponderState): SlotHolder {
+  const { config, version, negotiated } = state;
+  return {
+    crypto: config.crypto,
+    hash: hashOf(state),
+    version,
+    supportedSlots: config.identity.supportedSlots,
+    slots: state.slots(),
+    slotSize: (slot) => config.identity.slotSize?.(slot),
+    multiKey: negotiated!.multiKeyConn,
+    largeForm: capability(config.flags, 'LARGE_RESP_CAP') === 1,
+    facts: connectionFacts(version, negotiated),
+  };
 }
 
-export function answerDigests(state: ResponderState, turn: Turn): Answer {
-  const { crypto, slots } = state.config;
-  const ordered = [...slots.entries()].sort(([a], [b]) => a - b);
-  const Digest = ordered.map(([, { chain }]) => {
+function answerDigests(state: ResponderState, turn: Turn): Answer {
+  const holder = holderOf(state);
+  for (const { chain } of holder.slots.values())
     turn.work.push({ op: 'hash', bytes: chain.length });
-    return crypto.hash(hashOf(state), chain);
-  });
-  const mask = slotMask(state);
-  // From 1.3 on Param1 is SupportedSlotMask, which holds at least the provisioned slots.
-  const supported = turn.version >= 0x13 ? mask : 0;
-  const value = { ...answerHeader(turn, ResponseCodes.DIGESTS, supported, mask), Digest };
-  const reply = encode(auth.digests, value, facts(state));
+  const reply = digestsMessage(holder);
   if (turn.session === undefined)
-    turn.afterSeal = () => state.transcript.b.add(turn.request, reply);
+    turn.commits.push(() => {
+      state.transcript.b.add(turn.request, reply);
+      state.transcript.addDigests(reply);
+    });
   return reply;
 }
 
-function facts(state: ResponderState, extra: Record<string, number> = {}) {
-  const { version, hashSize, signatureSize } = state.negotiated!;
-  return { version, hashSize, signatureSize, ...extra };
+/** The longest portion message: one message's worth, or with chunks the largest message's. */
+export function portionRoom(state: ResponderState, turn: Turn): number {
+  const { config, requesterMaxSpdmMsgSize } = state;
+  return bothHave(state.negotiated!, 'CHUNK_CAP')
+    ? Math.min(config.maxSpdmMsgSize, requesterMaxSpdmMsgSize)
+    : Math.min(config.dataTransferSize, answerLimit(state, turn.session));
 }
 
-const CERTIFICATE_HEAD_SIZE = 8;
-
-export function answerCertificate(
+function answerCertificate(
   state: ResponderState,
   turn: Turn,
   value: ValueOf<typeof auth.getCertificate>,
 ): Answer {
-  const slot = value.Param1 & 15;
-  const entry = state.config.slots.get(slot);
-  if (entry === undefined) return invalid;
-  // SlotSizeRequested (1.3) asks for the size alone; a slot is as large as its chain here.
-  const sizeOnly = turn.version >= 0x13 && (value.Param2 & 1) === 1;
-  const offset = sizeOnly ? 0 : value.Offset;
-  if (offset >= entry.chain.length) return invalid;
-  const { config, requesterDataTransferSize } = state;
-  const buffer = Math.min(config.dataTransferSize, requesterDataTransferSize);
-  const room = Math.min(value.Length, buffer - CERTIFICATE_HEAD_SIZE);
-  const size = sizeOnly ? 0 : Math.min(room, entry.chain.length - offset);
-  const CertChain = entry.chain.slice(offset, offset + size);
-  const RemainderLength = entry.chain.length - offset - size;
-  const reply = encode(
-    auth.certificate,
-    { ...answerHeader(turn, ResponseCodes.CERTIFICATE, slot), RemainderLength, CertChain },
-    facts(state),
-  );
-  if (turn.session === undefined)
-    turn.afterSeal = () => state.transcript.b.add(turn.request, reply);
+  const reply = certificateMessage(holderOf(state), value, portionRoom(state, turn));
+  if (reply instanceof Uint8Array && turn.session === undefined)
+    turn.commits.push(() => state.transcript.b.add(turn.request, reply));
   return reply;
 }
 
-/** Hash algorithm of digests in measurement blocks; undefined if none was agreed on. */
-export function measurementHash(negotiated: Negotiated): HashName | undefined {
-  const name = negotiated.measurementHash;
-  return name !== undefined && name in hashSizes ? (name as HashName) : undefined;
+/** Who answers with a signature: its key, and what stands for it in transcripts. */
+export interface Signing {
+  readonly signer: Signer;
+  /** certificate chain blob, or SubjectPublicKeyInfo of the provisioned key */
+  readonly identity: Uint8Array;
+  /** in a four-bit SlotID field */
+  readonly slotNibble: number;
 }
 
-const summaryTypes: readonly number[] = [0, 1, 0xff];
-
-/** MeasurementSummaryHash for an answer; `undefined` when the answer has none. */
-export function summaryFor(
+/**
+ * The signer a SlotID names: 0-7, or the provisioned public key. Undefined if it is not there or, in a
+ * multi-key connection, not meant for `usage`.
+ */
+export function signingOf(
   state: ResponderState,
-  turn: Turn,
-  summaryType: number,
-): Uint8Array | undefined {
-  const digest = measurementHash(state.negotiated!);
-  if (summaryPresent(summaryType, state.config.flags) === 0 || digest === undefined)
-    return undefined;
-  turn.work.push({ op: 'measure' });
-  const { crypto, measure } = state.config;
-  return summaryHash(crypto, hashOf(state), digest, measure(), summaryType);
+  slotId: number,
+  usage: KeyUsage,
+  publicKeySlot = PUBLIC_KEY_SLOT,
+): Signing | undefined {
+  if (slotId === publicKeySlot) {
+    const key = state.publicKey();
+    if (key === undefined) return undefined;
+    const { signer, subjectPublicKeyInfo: identity } = key;
+    return { signer, identity, slotNibble: PUBLIC_KEY_SLOT_NIBBLE };
+  }
+  const slot = state.slots().get(slotId);
+  if (slot === undefined) return undefined;
+  if (!usableFor(slot, state.negotiated!.multiKeyConn, usage)) return undefined;
+  return { signer: slot.signer, identity: slot.chain, slotNibble: slotId };
 }
 
-/** A summary takes a measurement hash that both sides agreed on. */
-export function summaryTypeLegal(state: ResponderState, type: number): boolean {
-  if (!summaryTypes.includes(type)) return false;
-  const present = summaryPresent(type, state.config.flags) === 1;
-  return !present || measurementHash(state.negotiated!) !== undefined;
-}
+const BASIC_MUT_AUTH_REQ = 0x80;
 
-export function answerChallenge(
+function answerChallenge(
   state: ResponderState,
   turn: Turn,
   value: ValueOf<typeof auth.challenge>,
 ): Answer {
-  const slot = state.config.slots.get(value.Param1);
-  if (slot === undefined || !summaryTypeLegal(state, value.Param2)) return invalid;
+  const signing = signingOf(state, value.Param1, KeyUsages.Challenge);
+  if (signing === undefined || !summaryTypeLegal(state, value.Param2)) return invalid;
   const { crypto, random } = state.config;
   const hash = hashOf(state);
   const summary = summaryFor(state, turn, value.Param2);
-  const optional = summary === undefined ? {} : { MeasurementSummaryHash: summary };
   const context = value.RequesterContext;
   const size = state.negotiated!.signatureSize;
+  const basic = basicMutAuthWanted(state) ? BASIC_MUT_AUTH_REQ : 0;
+  const mask = signing.slotNibble === PUBLIC_KEY_SLOT_NIBBLE ? 0 : maskOfSlots(state.slots());
   const answer = {
-    ...answerHeader(turn, ResponseCodes.CHALLENGE_AUTH, value.Param1, slotMask(state)),
-    CertChainHash: crypto.hash(hash, slot.chain),
+    ...answerHeader(turn, ResponseCodes.CHALLENGE_AUTH, signing.slotNibble | basic, mask),
+    CertChainHash: crypto.hash(hash, signing.identity),
     Nonce: random(32),
-    ...optional,
+    ...(summary === undefined ? {} : { MeasurementSummaryHash: summary }),
     OpaqueData: new Uint8Array(0),
     ...(context === undefined ? {} : { RequesterContext: context }),
     Signature: new Uint8Array(size),
   };
-  const known = facts(state, { summary: summary === undefined ? 0 : 1 });
-  const draft = encode(auth.challengeAuth, answer, known);
+  const known = connectionFacts(turn.version, state.negotiated);
+  const draft = encode(auth.challengeAuth, answer, {
+    ...known,
+    summary: summary === undefined ? 0 : 1,
+  });
   const unsigned = draft.subarray(0, draft.length - size);
-  state.transcript.c.add(turn.request, unsigned);
-  const transcript = state.transcript.m1m2();
+  const transcript = concat(state.transcript.m1m2(), turn.request, unsigned);
   turn.work.push(
     { op: 'random', bytes: 32 },
     { op: 'hash', bytes: transcript.length },
     { op: 'sign' },
   );
   const scope = { crypto, hash, version: turn.version };
-  const signature = signTranscript(scope, slot.signer, SigningContexts.CHALLENGE_AUTH, transcript);
-  turn.afterSeal = () => {
+  const signature = signTranscript(
+    scope,
+    signing.signer,
+    SigningContexts.CHALLENGE_AUTH,
+    transcript,
+  );
+  turn.commits.push(() => {
+    state.transcript.challenged();
     state.authenticated = true;
-  };
+    if (basic !== 0) startBasicMutAuth(state);
+  });
   return concat(unsigned, signature);
 }
 
-const ALL_MEASUREMENTS = 0xff;
-const MEAS_CAP_SIGNED = 2;
-
-/** Blocks for a GET_MEASUREMENTS operation; undefined for an index the device does not have. */
-function selected(items: readonly Measured[], operation: number): readonly Measured[] | undefined {
-  if (operation === 0) return [];
-  if (operation === ALL_MEASUREMENTS) return items;
-  const one = items.filter((item) => item.index === operation);
-  return one.length === 0 ? undefined : one;
-}
-
-export function answerMeasurements(
-  state: ResponderState,
-  turn: Turn,
-  value: ValueOf<typeof auth.getMeasurements>,
-): Answer {
-  const { crypto, random, measure, slots } = state.config;
-  const wantsSignature = (value.Param1 & 1) === 1;
-  const slotId = (value.SlotIDParam ?? 0) & 15;
-  const slot = slots.get(slotId);
-  const items = measure();
-  const chosen = selected(items, value.Param2);
-  const digest = measurementHash(state.negotiated!);
-  const signs = capability(state.config.flags, 'MEAS_CAP') === MEAS_CAP_SIGNED;
-  // DSP0274 names no code for these two; chosen: what was not agreed on is not supported.
-  if (digest === undefined || (wantsSignature && !signs))
-    return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
-  if (chosen === undefined || (wantsSignature && slot === undefined)) return invalid;
-  const rawAsked = turn.version >= 0x12 && (value.Param1 & 2) !== 0;
-  const MeasurementRecord = chosen.map((item) =>
-    measurementOf(crypto, digest, rawAsked ? { ...item, raw: true } : item),
-  );
-  turn.work.push({ op: 'measure' }, { op: 'random', bytes: 32 });
-  const size = state.negotiated!.signatureSize;
-  const context = value.RequesterContext;
-  const known = facts(state, { signed: wantsSignature ? 1 : 0 });
-  const Param1 = value.Param2 === 0 ? items.length : 0;
-  const answer = {
-    ...answerHeader(turn, ResponseCodes.MEASUREMENTS, Param1, wantsSignature ? slotId : 0),
-    MeasurementRecord,
-    Nonce: random(32),
-    OpaqueData: new Uint8Array(0),
-    ...(context === undefined ? {} : { RequesterContext: context }),
-    ...(wantsSignature ? { Signature: new Uint8Array(size) } : {}),
-  };
-  const draft = encode(auth.measurements, answer, known);
-  const log = measurementLog(state, turn);
-  if (!wantsSignature) {
-    log.add(turn.request, draft);
-    return draft;
-  }
-  const unsigned = draft.subarray(0, draft.length - size);
-  log.add(turn.request, unsigned);
-  const transcript = l1l2(turn.version, state.transcript.a.bytes(), log);
-  log.clear();
-  turn.work.push({ op: 'hash', bytes: transcript.length }, { op: 'sign' });
-  const scope = { crypto, hash: hashOf(state), version: turn.version };
-  const { MEASUREMENTS } = SigningContexts;
-  return concat(unsigned, signTranscript(scope, slot!.signer, MEASUREMENTS, transcript));
-}
-
-function measurementLog(state: ResponderState, turn: Turn) {
-  return turn.session?.transcript.l ?? state.transcript.l;
-}
+export const authHandlers: Handlers = {
+  [RequestCodes.GET_DIGESTS]: answerDigests,
+  [RequestCodes.GET_CERTIFICATE]: answerCertificate,
+  [RequestCodes.CHALLENGE]: answerChallenge,
+  ...measurementHandlers,
+};

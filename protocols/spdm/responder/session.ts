@@ -1,185 +1,177 @@
-/** Responder side of KEY_EXCHANGE, FINISH, HEARTBEAT and END_SESSION. */
+/** Responder side of KEY_EXCHANGE (DSP0274 10.12), and what every session starts from. */
 
-import { concat, equal } from '../../codec/bytes.ts';
+import { concat } from '../../codec/bytes.ts';
 import type { ValueOf } from '../../codec/field.ts';
 import { encode } from '../../codec/layout.ts';
-import { curves } from '../../crypto/algorithms.ts';
-import { drawPrivateKey } from '../../crypto/provider.ts';
-import { suiteOf } from '../algorithms.ts';
-import { capability, ErrorCodes, ResponseCodes } from '../codes.ts';
+import { isPeerFault } from '../../codec/refusal.ts';
+import type { Suite } from '../algorithms.ts';
+import { capability, ErrorCodes, RequestCodes, ResponseCodes, SpdmVersions } from '../codes.ts';
+import { KeyUsages } from '../identity.ts';
 import { connectionFacts } from '../messages/registry.ts';
 import * as layouts from '../messages/session.ts';
-import { handshakeInTheClear } from '../negotiate.ts';
-import { readSupportedVersions, SECURED_MESSAGE_1_1, versionSelectionOpaque } from '../opaque.ts';
+import { bothHave, handshakeInTheClear } from '../negotiate.ts';
+import { opaqueUsable, type SecuredAgreement, selectSecured } from '../secured-versions.ts';
 import { SessionKeys, sessionScopes } from '../session-keys.ts';
+import { answerExchange } from '../session-secret.ts';
 import { SigningContexts, signTranscript } from '../signing.ts';
 import { SessionTranscript } from '../transcript.ts';
-import { summaryFor, summaryTypeLegal } from './auth.ts';
-import type {
-  Answer,
-  ErrorAnswer,
-  ResponderSession,
-  ResponderState,
-  SessionEstablished,
-  SessionHeartbeat,
-  Turn,
+import { type Signing, signingOf } from './auth.ts';
+import { finishHandlers } from './finish.ts';
+import { summaryFor, summaryTypeLegal } from './measurements.ts';
+import { type MutualState, mutualRequest, startSessionMutAuth } from './mutual.ts';
+import {
+  type Answer,
+  answerHeader,
+  type ErrorAnswer,
+  type Handlers,
+  invalid,
+  type ResponderSession,
+  type ResponderState,
+  type Turn,
 } from './state.ts';
-import { answerHeader } from './state.ts';
 
-const invalid: ErrorAnswer = { error: ErrorCodes.InvalidRequest };
 const RSP_SESSION_ID_FIRST = 0xffff;
 
-/** RspSessionID counts down, so that ids of ended sessions come back late. */
-function nextRspSessionId(state: ResponderState): number {
-  return RSP_SESSION_ID_FIRST - (state.sessionsOpened++ % RSP_SESSION_ID_FIRST);
+/**
+ * RspSessionID counts down, so that ids of ended sessions come back late; one that would make the id of a
+ * live session is left out. Undefined: all are in use.
+ */
+export function nextRspSessionId(state: ResponderState, reqSessionId: number): number | undefined {
+  for (let tries = 0; tries <= state.sessions.size; tries++) {
+    const id = RSP_SESSION_ID_FIRST - (state.sessionsOpened++ % RSP_SESSION_ID_FIRST);
+    if (!state.sessions.has(sessionIdOf(reqSessionId, id))) return id;
+  }
+  return undefined;
 }
 
-export function answerKeyExchange(
+export const sessionIdOf = (reqSessionId: number, rspSessionId: number): number =>
+  reqSessionId + rspSessionId * 0x10000;
+
+/** Seconds, if both sides have HBEAT_CAP. */
+export const heartbeatPeriod = (state: ResponderState): number =>
+  bothHave(state.negotiated!, 'HBEAT_CAP') ? state.config.heartbeatPeriod : 0;
+
+type KeyExchange = ValueOf<typeof layouts.keyExchange>;
+
+/** What a KEY_EXCHANGE that can be answered comes down to. */
+interface Accepted {
+  readonly suite: Suite;
+  readonly scopes: NonNullable<ReturnType<typeof sessionScopes>>;
+  readonly signing: Signing;
+  readonly secured: SecuredAgreement & { readonly opaque: Uint8Array };
+  readonly mutual: MutualState;
+  readonly exchange: { readonly exchangeData: Uint8Array; readonly secret: Uint8Array };
+  readonly rspId: number;
+}
+
+const EVENT_ALL_POLICY = 2;
+
+/** Events take the capability, which came with 1.3. */
+function policyLegal(state: ResponderState, turn: Turn, policy: number): boolean {
+  const asksEvents = turn.version >= SpdmVersions.V1_3 && (policy & EVENT_ALL_POLICY) !== 0;
+  return !asksEvents || capability(state.config.flags, 'EVENT_CAP') === 1;
+}
+
+function accept(state: ResponderState, turn: Turn, value: KeyExchange): Accepted | ErrorAnswer {
+  const { config } = state;
+  const negotiated = state.negotiated!;
+  const suite = state.suite();
+  const scopes = sessionScopes(config.crypto, negotiated, config.binding);
+  const signing = signingOf(state, value.Param2, KeyUsages.KeyEx);
+  if (scopes === undefined || suite === undefined || signing === undefined) return invalid;
+  if (!opaqueUsable(negotiated) || !summaryTypeLegal(state, value.Param1)) return invalid;
+  if (!policyLegal(state, turn, value.SessionPolicy)) return invalid;
+  const secured = selectSecured(config, negotiated, value.OpaqueData);
+  if (isPeerFault(secured)) return invalid;
+  const mutual = mutualRequest(state);
+  if ('error' in mutual) return mutual;
+  if (state.sessions.size >= config.sessionsMax) return { error: ErrorCodes.SessionLimitExceeded };
+  const exchange = answerExchange(config.crypto, suite, config.random, value.ExchangeData);
+  turn.work.push({ op: 'dhe-generate' }, { op: 'dhe-compute' }, { op: 'random', bytes: 32 });
+  if (exchange === undefined || isPeerFault(exchange)) return invalid;
+  const rspId = nextRspSessionId(state, value.ReqSessionID);
+  if (rspId === undefined) return { error: ErrorCodes.SessionLimitExceeded };
+  return { suite, scopes, signing, secured, mutual, exchange, rspId };
+}
+
+/** KEY_EXCHANGE_RSP up to its Signature. */
+function unsignedAnswer(
   state: ResponderState,
   turn: Turn,
-  value: ValueOf<typeof layouts.keyExchange>,
-): Answer {
-  const { config } = state;
-  const { crypto, random } = config;
+  summaryType: number,
+  { rspId, mutual, exchange, secured }: Accepted,
+): Uint8Array {
   const negotiated = state.negotiated!;
-  const suite = suiteOf(negotiated);
-  const scopes = sessionScopes(crypto, negotiated, config.binding);
-  const slot = config.slots.get(value.Param2);
-  const both = (negotiated.requesterFlags & negotiated.responderFlags) >>> 0;
-  if (capability(both, 'KEY_EX_CAP') === 0)
-    return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
-  if (scopes === undefined || suite?.curve === undefined || slot === undefined) return invalid;
-  if (!summaryTypeLegal(state, value.Param1)) return invalid;
-  const offered = readSupportedVersions(value.OpaqueData);
-  if (!offered.ok || !offered.value.includes(SECURED_MESSAGE_1_1)) return invalid;
-  if (state.sessions.size >= config.sessionsMax) return { error: ErrorCodes.SessionLimitExceeded };
-  const { curve } = suite;
-  const privateKey = drawPrivateKey(crypto, curve, curves[curve].fieldSize, random);
-  const secret = crypto.sharedSecret(curve, privateKey, value.ExchangeData);
-  turn.work.push({ op: 'dhe-generate' }, { op: 'dhe-compute' }, { op: 'random', bytes: 32 });
-  if (secret === undefined) return invalid;
-
-  const rspId = nextRspSessionId(state);
-  const id = value.ReqSessionID + rspId * 0x10000;
-  const summary = summaryFor(state, turn, value.Param1);
-  const clear = handshakeInTheClear(negotiated);
-  const { hashSize, signatureSize } = negotiated;
+  const summary = summaryFor(state, turn, summaryType);
   const answer = {
     ...answerHeader(turn, ResponseCodes.KEY_EXCHANGE_RSP, heartbeatPeriod(state)),
     RspSessionID: rspId,
-    MutAuthRequested: 0,
-    SlotIDParam: 0,
-    RandomData: random(32),
-    ExchangeData: crypto.publicKey(curve, privateKey),
+    MutAuthRequested: mutual.requested,
+    SlotIDParam: mutual.slotParam,
+    RandomData: state.config.random(32),
+    ExchangeData: exchange.exchangeData,
     ...(summary === undefined ? {} : { MeasurementSummaryHash: summary }),
-    OpaqueData: versionSelectionOpaque(SECURED_MESSAGE_1_1),
-    Signature: new Uint8Array(signatureSize),
-    ...(clear ? {} : { ResponderVerifyData: new Uint8Array(hashSize) }),
+    OpaqueData: secured.opaque,
+    Signature: new Uint8Array(0),
+    ResponderVerifyData: new Uint8Array(0),
   };
   const facts = {
     ...connectionFacts(turn.version, negotiated),
     summary: summary === undefined ? 0 : 1,
+    // What follows is not there yet.
+    signatureSize: 0,
+    handshakeInTheClear: 1,
   };
-  const draft = encode(layouts.keyExchangeRsp, answer, facts);
-  const unsigned = draft.subarray(0, draft.length - signatureSize - (clear ? 0 : hashSize));
+  return encode(layouts.keyExchangeRsp, answer, facts);
+}
 
-  const chainHash = crypto.hash(scopes.hash, slot.chain);
-  const transcript = new SessionTranscript(state.transcript.a.bytes(), chainHash);
+function answerKeyExchange(state: ResponderState, turn: Turn, value: KeyExchange): Answer {
+  const accepted = accept(state, turn, value);
+  if ('error' in accepted) return accepted;
+  const { crypto, keyLog } = state.config;
+  const negotiated = state.negotiated!;
+  const { suite, scopes, signing, secured, mutual, exchange, rspId } = accepted;
+  const unsigned = unsignedAnswer(state, turn, value.Param1, accepted);
+
+  const start = state.transcript.handshakeStart(negotiated.multiKeyConn);
+  const transcript = new SessionTranscript(start, crypto.hash(scopes.hash, signing.identity));
   transcript.add(turn.request, unsigned);
   const scope = { crypto, hash: scopes.hash, version: turn.version };
   const { KEY_EXCHANGE_RSP } = SigningContexts;
-  const signature = signTranscript(scope, slot.signer, KEY_EXCHANGE_RSP, transcript.bytes());
+  const covered = transcript.bytes();
+  const signature = signTranscript(scope, signing.signer, KEY_EXCHANGE_RSP, covered);
   transcript.add(signature);
-  turn.work.push({ op: 'hash', bytes: transcript.bytes().length }, { op: 'sign' });
+  turn.work.push({ op: 'hash', bytes: covered.length + signature.length }, { op: 'sign' });
 
   const th1 = crypto.hash(scopes.hash, transcript.bytes());
-  const keys = new SessionKeys(scopes.keys, scopes.records, secret, th1);
-  const hmac = clear ? new Uint8Array(0) : keys.verifyData('response', transcript.bytes());
+  const limits = { aeadLimitExponent: secured.aeadLimitExponent };
+  const keys = new SessionKeys(scopes.keys, scopes.records, exchange.secret, th1, limits);
+  const clear = handshakeInTheClear(negotiated);
+  const hmac = clear ? new Uint8Array(0) : keys.verifyDataOf('response', th1);
   transcript.add(hmac);
-  turn.work.push({ op: 'hmac', bytes: hashSize });
-  const terminationPolicy = value.SessionPolicy & 1;
-  turn.afterSeal = () =>
-    state.sessions.set(id, { id, keys, transcript, established: false, terminationPolicy });
+  turn.work.push({ op: 'hmac', bytes: negotiated.hashSize });
+  const id = sessionIdOf(value.ReqSessionID, rspId);
+  const session: ResponderSession = {
+    id,
+    kind: 'DHE',
+    keys,
+    transcript,
+    established: false,
+    heartbeatPeriod: heartbeatPeriod(state),
+    terminationPolicy: value.SessionPolicy & 1,
+    eventAllPolicy: (value.SessionPolicy >> 1) & 1,
+    mutual,
+  };
+  turn.commits.push(() => {
+    state.sessions.set(id, session);
+    startSessionMutAuth(state, session);
+    const kind = suite.kem === undefined ? 'DHE' : 'KEM';
+    keyLog?.({ kind, sessionId: id, secret: exchange.secret });
+  });
   return concat(unsigned, signature, hmac);
 }
 
-/** Seconds, if both sides have HBEAT_CAP. */
-function heartbeatPeriod(state: ResponderState): number {
-  const both = (state.negotiated!.requesterFlags & state.negotiated!.responderFlags) >>> 0;
-  return capability(both, 'HBEAT_CAP') === 1 ? state.config.heartbeatPeriod : 0;
-}
-
-export function answerFinish(
-  state: ResponderState,
-  turn: Turn,
-  value: ValueOf<typeof layouts.finish>,
-  session: ResponderSession,
-): Answer {
-  const { crypto } = state.config;
-  const { hashSize } = state.negotiated!;
-  // No mutual authentication was asked for, so a signature has no place here.
-  if ((value.Param1 & 1) === 1) return invalid;
-  const end = turn.request.length - hashSize;
-  session.transcript.add(turn.request.subarray(0, end));
-  turn.work.push(
-    { op: 'hash', bytes: session.transcript.bytes().length },
-    { op: 'hmac', bytes: hashSize },
-  );
-  const expected = session.keys.verifyData('request', session.transcript.bytes());
-  if (!equal(expected, value.RequesterVerifyData)) {
-    // The session carries this last ERROR, and is over then.
-    turn.afterSeal = () =>
-      state.endSession(session.id, turn.effects, 'FINISH RequesterVerifyData is wrong');
-    return { error: ErrorCodes.DecryptError };
-  }
-  session.transcript.add(value.RequesterVerifyData);
-  const clear = handshakeInTheClear(state.negotiated!);
-  const facts = connectionFacts(turn.version, state.negotiated);
-  const opaque = turn.version >= 0x14 ? { OpaqueData: new Uint8Array(0) } : {};
-  const answer = { ...answerHeader(turn, ResponseCodes.FINISH_RSP), ...opaque };
-  const ResponderVerifyData = new Uint8Array(hashSize);
-  const draft = encode(
-    layouts.finishRsp,
-    clear ? { ...answer, ResponderVerifyData } : answer,
-    facts,
-  );
-  const bare = clear ? draft.subarray(0, draft.length - hashSize) : draft;
-  session.transcript.add(bare);
-  const hmac = clear
-    ? session.keys.verifyData('response', session.transcript.bytes())
-    : new Uint8Array(0);
-  session.transcript.add(hmac);
-  const established: SessionEstablished = {
-    type: 'session-established',
-    sessionId: session.id,
-    heartbeatPeriod: heartbeatPeriod(state),
-  };
-  turn.afterSeal = () => {
-    session.keys.enterDataPhase(crypto.hash(session.keys.scope.hash, session.transcript.bytes()));
-    session.established = true;
-    turn.effects.push(established);
-  };
-  return concat(bare, hmac);
-}
-
-export function answerHeartbeat(
-  state: ResponderState,
-  turn: Turn,
-  _value: unknown,
-  session: ResponderSession,
-): Answer {
-  if (heartbeatPeriod(state) === 0)
-    return { error: ErrorCodes.UnsupportedRequest, data: turn.request[1]! };
-  const beat: SessionHeartbeat = { type: 'session-heartbeat', sessionId: session.id };
-  turn.effects.push(beat);
-  return encode(layouts.heartbeatAck, answerHeader(turn, ResponseCodes.HEARTBEAT_ACK));
-}
-
-export function answerEndSession(
-  state: ResponderState,
-  turn: Turn,
-  session: ResponderSession,
-): Answer {
-  turn.afterSeal = () => state.endSession(session.id, turn.effects, 'END_SESSION');
-  return encode(layouts.endSessionAck, answerHeader(turn, ResponseCodes.END_SESSION_ACK));
-}
+export const sessionHandlers: Handlers = {
+  [RequestCodes.KEY_EXCHANGE]: answerKeyExchange,
+  ...finishHandlers,
+};

@@ -1,6 +1,8 @@
 /** noble, node:crypto and the readable GCM give the same bytes on random input, unaligned too. */
 
+import { createECDH } from 'node:crypto';
 import { ecb } from '@noble/ciphers/aes.js';
+import { numberToBytesBE } from '@noble/curves/utils.js';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,21 +13,25 @@ import {
   aeadAlgorithms,
   type CurveName,
   curves,
-  type SignatureName,
+  type HashName,
+  hashSizes,
   signatureAlgorithms,
 } from '../../../protocols/crypto/algorithms.ts';
+import { nobleCurves } from '../../../protocols/crypto/elliptic.ts';
 import { gcmOpen, gcmSeal } from '../../../protocols/crypto/gcm-reference.ts';
+import { generatorMultiple } from '../../../protocols/crypto/generator-table.ts';
 import { nobleProvider as noble } from '../../../protocols/crypto/noble.ts';
 import { nodeProvider as node } from '../../../protocols/crypto/node.ts';
+import { nodeCurveNames } from '../../../protocols/crypto/node-elliptic.ts';
 import { drawPrivateKey } from '../../../protocols/crypto/provider.ts';
-import { vectors } from './vectors.ts';
+import { drawsOf, ecdsaNames, vectors } from './vectors.ts';
 
 const test = suite('providers agree');
 const SEED = 1;
 
 const sized = (size: number) => fc.uint8Array({ minLength: size, maxLength: size });
 const upTo = (maxLength: number) => fc.uint8Array({ maxLength, size: 'max' });
-const hash = fc.constantFrom('SHA_256' as const, 'SHA_384' as const, 'SHA_512' as const);
+const hash = fc.constantFrom(...(Object.keys(hashSizes) as HashName[]));
 const curve = fc.constantFrom(...(Object.keys(curves) as CurveName[]));
 const hex = (bytes: Uint8Array | undefined) => bytes && toHex(bytes);
 
@@ -129,7 +135,7 @@ test('public keys and shared secrets', () => {
     const size = curves[name].fieldSize;
     const [x, y] = [a, b].map((seed) =>
       // The first draw may be out of range; the second, all ones in the low half, never is.
-      drawPrivateKey(node, name, size, once(seed, size)),
+      drawPrivateKey(node, name, once(seed, size)),
     ) as [Uint8Array, Uint8Array];
     const [gx, gy] = [noble.publicKey(name, x), noble.publicKey(name, y)];
     assert.is(hex(node.publicKey(name, displaced(x))), hex(gx));
@@ -145,10 +151,10 @@ function once(first: Uint8Array, size: number): () => Uint8Array {
   return () => (queue.pop() ?? new Uint8Array(size).fill(0xff, size / 2)).slice();
 }
 
-const signing = fc.constantFrom(...(Object.keys(signatureAlgorithms) as SignatureName[]));
+const signing = fc.constantFrom(...ecdsaNames);
 
 test('signatures of one verify with the other, broken ones with neither', () => {
-  check(fc.tuple(signing, hash, upTo(100), fc.nat()), 30, ([name, digest, message, flip]) => {
+  check(fc.tuple(signing, hash, upTo(100), fc.nat()), 60, ([name, digest, message, flip]) => {
     const { curve: on } = signatureAlgorithms[name];
     const key = new Uint8Array(curves[on].fieldSize).fill(1 + (flip % 200), 1);
     const publicKey = node.publicKey(on, key);
@@ -182,6 +188,60 @@ test('garbage from a peer: the same answer from both, never an exception', () =>
       assert.is(node.sharedSecret(on, key, point), undefined);
     },
   );
+});
+
+test('ECDSA signatures: every curve with every hash, the same bytes', () => {
+  for (const name of ecdsaNames)
+    for (const digest of Object.keys(hashSizes) as HashName[])
+      for (let i = 0; i < 12; i++) {
+        const draw = drawsOf(`${name} ${digest} ${i}`);
+        const key = noble.generateSigningKey(name, draw);
+        const message = draw(i);
+        const signature = noble.sign(name, digest, key, message);
+        assert.is(hex(node.sign(name, digest, key, message)), hex(signature), `${name} ${digest}`);
+        assert.ok(node.verify(name, digest, node.signingPublicKey(name, key), message, signature));
+      }
+});
+
+test('multiples of the generator from the table, as OpenSSL has them', () => {
+  for (const name of Object.keys(curves) as CurveName[]) {
+    const draw = drawsOf(`multiples ${name}`);
+    // Enough to have the provider itself change over to the table.
+    for (let i = 0; i < 400; i++) {
+      const key = drawPrivateKey(node, name, draw);
+      const ecdh = createECDH(nodeCurveNames[name]);
+      ecdh.setPrivateKey(key);
+      const expected = toHex(ecdh.getPublicKey().subarray(1));
+      assert.is(hex(node.publicKey(name, key)), expected);
+      if (i < 40) assert.is(hex(generatorMultiple(name, BigInt(`0x${toHex(key)}`))), expected);
+    }
+  }
+});
+
+test('multiples of the generator at the edges of windows and of the range', () => {
+  for (const name of Object.keys(curves) as CurveName[]) {
+    const { fieldSize } = curves[name];
+    const { ORDER } = nobleCurves[name].Point.Fn;
+    const near = [
+      1n,
+      2n,
+      63n,
+      64n,
+      65n,
+      127n,
+      128n,
+      129n,
+      (1n << 140n) - 1n,
+      1n << 140n,
+      ORDER >> 1n,
+    ];
+    for (const scalar of near.flatMap((k) => [k, ORDER - k])) {
+      const key = numberToBytesBE(scalar, fieldSize);
+      const expected = hex(noble.publicKey(name, key));
+      assert.is(hex(generatorMultiple(name, scalar)), expected, `${name} ${scalar}`);
+      assert.is(hex(node.publicKey(name, key)), expected, `${name} ${scalar}`);
+    }
+  }
 });
 
 test.run();

@@ -2,14 +2,26 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type {
-  AeadName,
-  CurveName,
-  HashName,
-  SignatureName,
-} from '../../../protocols/crypto/algorithms.ts';
+import { shake256 } from '@noble/hashes/sha3.js';
+import { ascii } from '../../../protocols/codec/bytes.ts';
+import type { AeadName, CurveName, HashName } from '../../../protocols/crypto/algorithms.ts';
 
-type Digests = Readonly<Record<HashName, string>>;
+type Digests = Readonly<Record<'SHA_256' | 'SHA_384' | 'SHA_512', string>>;
+
+/** The schemes with a curve, and the curve of each. */
+export const ecdsaCurves = {
+  ECDSA_P256: 'SECP_256_R1',
+  ECDSA_P384: 'SECP_384_R1',
+  ECDSA_P521: 'SECP_521_R1',
+} as const;
+export type EcdsaName = keyof typeof ecdsaCurves;
+export const ecdsaNames = Object.keys(ecdsaCurves) as EcdsaName[];
+
+/** A stream of bytes that depends on `seed` alone, for key generation. */
+export function drawsOf(seed: string): (size: number) => Uint8Array {
+  const stream = shake256.create({}).update(ascii(seed));
+  return (size) => stream.xof(size);
+}
 
 interface Files {
   readonly 'sha2-fips180': { readonly cases: readonly ({ readonly message: string } & Digests)[] };
@@ -30,7 +42,7 @@ interface Files {
   };
   readonly 'ecdsa-rfc6979': {
     readonly keys: readonly {
-      algorithm: SignatureName;
+      algorithm: EcdsaName;
       clause: string;
       x: string;
       Ux: string;

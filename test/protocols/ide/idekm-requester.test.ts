@@ -93,7 +93,7 @@ const rows: readonly Row[] = [
   [
     'query, a register too many',
     () => query(1),
-    `${QUERY_RESP()} 00000000`,
+    `${QUERY_RESP()} 00000000 01000000`,
     'IDEKM_MALFORMED_ANSWER',
   ],
   [
@@ -118,6 +118,13 @@ test('bytes sent', () => {
   ]);
   assert.equal(drive(setGo(target), [new Uint8Array(0)]).sent, ['04000007002301']);
   assert.equal(drive(setStop(target), [new Uint8Array(0)]).sent, ['05000007002301']);
+});
+
+test('query: zeros behind the last block are padding', () => {
+  const whole = drive(query(1), [fromHex(QUERY_RESP())]).value;
+  const padded = drive(query(1), [fromHex(`${QUERY_RESP()} 00000000 00000000`)]).value;
+  assert.not(isPeerFault(padded));
+  assert.equal(padded, whole);
 });
 
 test('query: what it returns', () => {

@@ -4,21 +4,17 @@ import { fromHex, toHex } from '../../../protocols/codec/bytes.ts';
 import { mutations } from '../../../protocols/codec/mutate.ts';
 import { isPeerFault, type PeerFault } from '../../../protocols/codec/refusal.ts';
 import { connectionFacts, layoutOf } from '../../../protocols/spdm/messages/registry.ts';
+import { challenge, getMeasurements } from '../../../protocols/spdm/requester/auth.ts';
 import {
-  challenge,
   getCertificate,
   getDigests,
-  getMeasurements,
   trustChain,
-} from '../../../protocols/spdm/requester/auth.ts';
-import {
-  endSession,
-  heartbeat,
-  openSession,
-  vendor,
-} from '../../../protocols/spdm/requester/session.ts';
+} from '../../../protocols/spdm/requester/certificates.ts';
+import { openSession } from '../../../protocols/spdm/requester/session.ts';
+import { endSession, heartbeat } from '../../../protocols/spdm/requester/session-life.ts';
 import type { RequesterSession } from '../../../protocols/spdm/requester/state.ts';
 import { negotiate } from '../../../protocols/spdm/requester/vca.ts';
+import { vendor } from '../../../protocols/spdm/requester/vendor.ts';
 import type { Pair } from './pair.ts';
 
 const SIGNED = { slot: 0, operation: 0xff, signed: true } as const;

@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { le, toHex } from '../../../protocols/codec/bytes.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
 import { SpdmObserver } from '../../../protocols/spdm/observer/observer.ts';
+import type { KeyLogEntry } from '../../../protocols/spdm/party.ts';
 import { doeBinding, mctpBinding } from '../../../protocols/spdm/secured-message.ts';
 import { converse } from './conversation.ts';
 import { crypto, Pair, type PairOptions } from './pair.ts';
@@ -74,7 +75,7 @@ interface Told {
 }
 function tell(options: PairOptions): Told {
   const secrets: Uint8Array[] = [];
-  const keyLog = (secret: Uint8Array) => void secrets.push(secret);
+  const keyLog = ({ secret }: KeyLogEntry) => void secrets.push(secret);
   const pair = new Pair({ ...options, requester: { ...options.requester, keyLog } });
   assert.is(converse(pair).fault, undefined);
   const requests = pair.wire.map(({ request }) => request.bytes);

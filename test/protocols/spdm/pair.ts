@@ -8,10 +8,15 @@ import { isPeerFault, type PeerFault, peerFault } from '../../../protocols/codec
 import { nodeProvider } from '../../../protocols/crypto/node.ts';
 import type { CryptoProvider } from '../../../protocols/crypto/provider.ts';
 import type { VendorResponder } from '../../../protocols/engine.ts';
-import { capabilityFlags } from '../../../protocols/spdm/codes.ts';
+import { type CapabilityName, capabilityFlags } from '../../../protocols/spdm/codes.ts';
+import { fixedIdentity, type IdentitySlot } from '../../../protocols/spdm/identity.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
 import type { Measured } from '../../../protocols/spdm/measurements.ts';
-import { getCertificate, getDigests, trustChain } from '../../../protocols/spdm/requester/auth.ts';
+import {
+  getCertificate,
+  getDigests,
+  trustChain,
+} from '../../../protocols/spdm/requester/certificates.ts';
 import { openSession } from '../../../protocols/spdm/requester/session.ts';
 import {
   type Exchange,
@@ -22,7 +27,7 @@ import {
 } from '../../../protocols/spdm/requester/state.ts';
 import { negotiate } from '../../../protocols/spdm/requester/vca.ts';
 import { type Packet, SpdmResponder } from '../../../protocols/spdm/responder/responder.ts';
-import type { ResponderConfig, ResponderSlot } from '../../../protocols/spdm/responder/state.ts';
+import type { ResponderConfig } from '../../../protocols/spdm/responder/state.ts';
 import { doeBinding } from '../../../protocols/spdm/secured-message.ts';
 import { buildDeviceChain } from '../../../protocols/x509/device-chain.ts';
 import { encodeCertChain } from '../../../protocols/x509/spdm-chain.ts';
@@ -66,9 +71,9 @@ export const suites = {
 } as const satisfies Record<string, SuiteFacts>;
 export type SuiteName = keyof typeof suites;
 
-const slots = new Map<string, ResponderSlot>();
+const slots = new Map<string, IdentitySlot>();
 /** A provisioned slot; `device` tells two devices of one vendor apart. Built once. */
-export function slotOf(name: SuiteName, device = 0x33): ResponderSlot {
+export function slotOf(name: SuiteName, device = 0x33): IdentitySlot {
   const known = slots.get(`${name} ${device}`);
   if (known !== undefined) return known;
   const { signature, hash, keySize } = suites[name];
@@ -125,7 +130,7 @@ const requesterFlags = {
   HBEAT_CAP: 1,
 } as const;
 const responderFlags = { ...requesterFlags, MEAS_CAP: 2, MEAS_FRESH_CAP: 1 } as const;
-type Flags = Partial<Record<keyof typeof responderFlags | 'HANDSHAKE_IN_THE_CLEAR_CAP', number>>;
+type Flags = Partial<Record<CapabilityName, number>>;
 
 export interface PairOptions {
   readonly suite?: SuiteName;
@@ -134,6 +139,9 @@ export interface PairOptions {
   readonly crypto?: CryptoProvider;
   /** set on both sides, over the usual ones */
   readonly flags?: Flags;
+  /** of one side alone, over those */
+  readonly requesterFlags?: Flags;
+  readonly responderFlags?: Flags;
   readonly requester?: Partial<RequesterConfig>;
   readonly responder?: Partial<ResponderConfig>;
 }
@@ -150,11 +158,13 @@ export class Pair {
   readonly requester: RequesterState;
   readonly responder: SpdmResponder;
   readonly options: PairOptions;
-  readonly slot: ResponderSlot;
+  readonly slot: IdentitySlot;
   /** everything that went over the wire, as it was sent */
   readonly wire: Travelled[] = [];
   readonly effects: { type: string; sessionId?: number; reason?: string }[] = [];
   tap: Tap = (packet) => packet;
+  /** the requester waits so long before it sends, in us */
+  onWait: (us: number) => void = () => {};
 
   constructor(options: PairOptions = {}) {
     this.options = options;
@@ -172,7 +182,7 @@ export class Pair {
     this.requester = new RequesterState({
       ...common,
       random: stream(seed),
-      flags: capabilityFlags({ ...requesterFlags, ...options.flags }),
+      flags: capabilityFlags({ ...requesterFlags, ...options.flags, ...options.requesterFlags }),
       certificatePortion: 1000,
       trust: (chain, size) => leafKeyOfChain(chain, size) ?? peerFault('CHAIN', 'no chain'),
       ...options.requester,
@@ -180,8 +190,8 @@ export class Pair {
     this.responder = new SpdmResponder({
       ...common,
       random: stream(seed + 1000),
-      flags: capabilityFlags({ ...responderFlags, ...options.flags }),
-      slots: new Map([[0, this.slot]]),
+      flags: capabilityFlags({ ...responderFlags, ...options.flags, ...options.responderFlags }),
+      identity: fixedIdentity(new Map([[0, this.slot]])),
       measure: () => measured,
       heartbeatPeriod: 5,
       sessionsMax: 1,
@@ -220,6 +230,7 @@ export class Pair {
     let step: IteratorResult<Outgoing, T | PeerFault> = exchange.next();
     while (!step.done) {
       const index = this.wire.length;
+      if (step.value.waitUs !== undefined) this.onWait(step.value.waitUs);
       const request: Packet = { secured: step.value.secured, bytes: step.value.bytes };
       const response = this.send(this.tap(request, 'request', index));
       this.wire.push({ request, response });

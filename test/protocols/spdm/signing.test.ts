@@ -43,6 +43,10 @@ const contexts: [SigningContext, string][] = [
     'responder-endpoint_info signing',
     '0000000000726573706f6e6465722d656e64706f696e745f696e666f207369676e696e67',
   ],
+  [
+    'requester-endpoint_info signing',
+    '00000000007265717565737465722d656e64706f696e745f696e666f207369676e696e67',
+  ],
 ];
 
 for (const [context, tail] of contexts)

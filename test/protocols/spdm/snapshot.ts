@@ -4,7 +4,12 @@ import { toHex } from '../../../protocols/codec/bytes.ts';
 import type { SpdmResponder } from '../../../protocols/spdm/responder/responder.ts';
 import type { ConnectionTranscript, MessageLog } from '../../../protocols/spdm/transcript.ts';
 
-const hex = (_name: string, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value);
+/** Maps tell their entries, but for transfers that hold nothing. */
+function hex(_name: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return toHex(value);
+  if (!(value instanceof Map)) return value;
+  return [...value].filter(([, entry]) => JSON.stringify(entry) !== '{}');
+}
 
 export interface SnapshotOptions {
   /** L1/L2 of connection and sessions, which refused requests may clear */
@@ -21,13 +26,14 @@ export function snapshotOf(
 ): string {
   const { config: _config, transcript, sessions, ...plain } = responder.state;
   const bytes = (log: MessageLog) => toHex(log.bytes());
-  const { a, b, c, l }: ConnectionTranscript = transcript;
+  const { a, b, c, l, mutB, mutC }: ConnectionTranscript = transcript;
   const windows = (log: MessageLog) => (options.measurements ? bytes(log) : '');
   return JSON.stringify(
     {
       ...plain,
+      measuredAtStart: options.measurements ? plain.measuredAtStart : [],
       requesterDataTransferSize: String(plain.requesterDataTransferSize),
-      transcript: [bytes(a), windows(b), windows(c), windows(l)],
+      transcript: [bytes(a), ...[b, c, l, mutB, mutC].map(windows)],
       sessions: [...sessions.values()].map(({ keys, transcript: th, ...session }) => {
         const { handshake, exportMasterSecret } = keys;
         const { directions } = keys as unknown as {

@@ -10,10 +10,10 @@ import * as assert from 'uvu/assert';
 import { fromHex, toHex } from '../../../protocols/codec/bytes.ts';
 import { LocalError } from '../../../protocols/codec/refusal.ts';
 import { nobleProvider } from '../../../protocols/crypto/noble.ts';
-import { encodeEcdsaSignature } from '../../../protocols/x509/build.ts';
 import { encodeExtensions } from '../../../protocols/x509/build-extensions.ts';
 import { buildDeviceChain } from '../../../protocols/x509/device-chain.ts';
 import { DiceOids, DmtfOids, EkuOids } from '../../../protocols/x509/oids.ts';
+import { encodeEcdsaSignature } from '../../../protocols/x509/signature.ts';
 import {
   chainPlan,
   crypto,

@@ -2,7 +2,6 @@
 
 import { execFileSync } from 'node:child_process';
 import { concat, fromHex } from '../../../protocols/codec/bytes.ts';
-import { type SignatureName, signatureAlgorithms } from '../../../protocols/crypto/algorithms.ts';
 import { nodeProvider } from '../../../protocols/crypto/node.ts';
 import { buildCertificate, type CertificatePlan } from '../../../protocols/x509/build.ts';
 import { type ExtensionPlan, keyIdentifier } from '../../../protocols/x509/build-extensions.ts';
@@ -25,8 +24,10 @@ export const DEVICE_INFO = 'ACME:WIDGET:0123456789';
 export const scalar = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, i) => (i === 0 ? 0 : (seed * 31 + i * 7) & 0xff));
 
+export type EcdsaName = 'ECDSA_P256' | 'ECDSA_P384' | 'ECDSA_P521';
+
 export function chainPlan(
-  signature: SignatureName,
+  signature: EcdsaName,
   change: Partial<DeviceChainPlan> = {},
 ): DeviceChainPlan {
   const size = { ECDSA_P256: 32, ECDSA_P384: 48, ECDSA_P521: 66 }[signature];
@@ -51,9 +52,9 @@ export function chainPlan(
   };
 }
 
-const built = new Map<SignatureName, DeviceChain>();
+const built = new Map<EcdsaName, DeviceChain>();
 /** The plain chain of an algorithm, built once. */
-export function deviceChain(signature: SignatureName): DeviceChain {
+export function deviceChain(signature: EcdsaName): DeviceChain {
   const chain = built.get(signature) ?? buildDeviceChain(crypto, chainPlan(signature));
   built.set(signature, chain);
   return chain;
@@ -98,11 +99,11 @@ export function issue(
       serialNumber: Uint8Array.of(7),
       notBefore: NOT_BEFORE,
       notAfter: NOT_AFTER,
-      curve: signatureAlgorithms.ECDSA_P256.curve,
+      algorithm: 'ECDSA_P256',
       publicKey,
       extensions: {
-        subjectKeyIdentifier: keyIdentifier(crypto, publicKey),
-        authorityKeyIdentifier: keyIdentifier(crypto, issuerKey),
+        subjectKeyIdentifier: keyIdentifier(crypto, 'ECDSA_P256', publicKey),
+        authorityKeyIdentifier: keyIdentifier(crypto, 'ECDSA_P256', issuerKey),
         ...extensions,
       },
       ...change,

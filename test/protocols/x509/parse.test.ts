@@ -62,7 +62,12 @@ for (const algorithm of ['ECDSA_P256', 'ECDSA_P384', 'ECDSA_P521'] as const)
     assert.ok(isSelfIssued(root!) && !isSelfIssued(leaf!));
     assert.ok(leaf!.notBefore < AT && leaf!.notAfter > AT);
     const key = crypto.publicKey(curve, chainPlan(algorithm).leaf.privateKey);
-    assert.equal(leaf!.publicKey, { algorithm: 'id-ecPublicKey', curve, key });
+    assert.equal(leaf!.publicKey, {
+      algorithm: 'id-ecPublicKey',
+      curve,
+      key,
+      fits: [algorithm],
+    });
     assert.is(leaf!.signature.hash, hash);
     assert.is(rawSignature(leaf!.signature, curve)!.length, signatureSize);
     assert.is(deviceInfoOf(leaf!.extensions), DEVICE_INFO);

@@ -272,12 +272,20 @@ const forms: [name: string, change: Partial<Certificate>, expected: string][] = 
   ['serial of 20 bytes', { serialNumber: new Uint8Array(20).fill(1) }, 'ok'],
   [
     'signature algorithm unknown',
-    { signature: { algorithm: 'x', hash: undefined, value: fromHex(''), ecdsa: undefined } },
+    {
+      signature: {
+        algorithm: 'x',
+        names: [],
+        hash: undefined,
+        value: fromHex(''),
+        ecdsa: undefined,
+      },
+    },
     'UNSUPPORTED_ALGORITHM 2',
   ],
   [
     'key algorithm unknown',
-    { publicKey: { algorithm: 'rsaEncryption', curve: undefined, key: fromHex('') } },
+    { publicKey: { algorithm: 'rsaEncryption', curve: undefined, key: fromHex(''), fits: [] } },
     'UNSUPPORTED_ALGORITHM 2',
   ],
 ];

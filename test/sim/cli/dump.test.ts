@@ -11,6 +11,7 @@ const test = suite('cli dump');
 
 interface Secrets {
   readonly dheSecrets: readonly string[];
+  readonly kemSecrets?: readonly string[];
   readonly psks?: readonly string[];
 }
 
@@ -23,11 +24,14 @@ interface Capture {
 function capture(name: string): Capture | undefined {
   const path = recorded(`captures/${name}.pcap`);
   if (path === undefined) return undefined;
-  const { dheSecrets, psks = [] } = JSON.parse(
-    readFileSync(path.replace(/pcap$/, 'json'), 'utf8'),
-  ) as Secrets;
+  const {
+    dheSecrets,
+    kemSecrets = [],
+    psks = [],
+  } = JSON.parse(readFileSync(path.replace(/pcap$/, 'json'), 'utf8')) as Secrets;
   const secrets = [
     ...dheSecrets.flatMap((secret) => ['--dhe-secret', secret]),
+    ...kemSecrets.flatMap((secret) => ['--kem-secret', secret]),
     ...psks.flatMap((psk) => ['--psk', psk]),
   ];
   const codes =
@@ -61,8 +65,7 @@ function codeLine({ index, secured, version, code }: Message): string {
   return `${index} ${secured ? 's' : 'p'} ${codes}`;
 }
 
-/** The requester of the last two signs with RSA, which no provider here computes. */
-const complete: readonly [name: string, messages: number, verified: number, rsa?: number][] = [
+const complete: readonly [name: string, messages: number, verified: number][] = [
   ['nocxl-v1.2', 176, 10],
   ['nocxl-noclear', 176, 10],
   ['nocxl-v1.3', 176, 10],
@@ -71,11 +74,13 @@ const complete: readonly [name: string, messages: number, verified: number, rsa?
   ['keyupd-req', 250, 12],
   ['psk-only', 152, 5],
   ['mctp', 42, 10],
-  ['mut-w', 262, 12, 2],
-  ['full-v1.2', 2490, 47, 3],
+  ['mut-w', 262, 14],
+  ['full-v1.2', 2490, 50],
+  ['hyb-ecdsa384-mlkem768', 56, 10],
+  ['mldsa65-mlkem768-mutual-clear', 126, 13],
 ];
 
-for (const [name, messages, verified, unverifiable = 0] of complete) {
+for (const [name, messages, verified] of complete) {
   const found = capture(name);
   const real = found === undefined ? test.skip : test;
   real(
@@ -87,7 +92,7 @@ for (const [name, messages, verified, unverifiable = 0] of complete) {
       assert.is(ran.err, '');
       const { schema, totals, ...document } = json(ran);
       assert.is(schema, 'tdisp-sim/dump@1');
-      const none = { undecoded: 0, undecrypted: 0, failed: 0, unverifiable };
+      const none = { undecoded: 0, undecrypted: 0, failed: 0, unverifiable: 0 };
       assert.equal(totals, { messages, ...none, verified });
       if (codes.length > 0) assert.equal(document.messages.map(codeLine), codes);
     },
@@ -131,10 +136,62 @@ const mutual = capture('full-v1.2');
     /ENCAPSULATED_REQUEST encapsulated GET_DIGESTS\n/,
     /DELIVER_ENCAPSULATED_RESPONSE encapsulated DIGESTS {2}slots 0x\w+\n/,
     /ENCAPSULATED_RESPONSE_ACK encapsulated CHALLENGE {2}slot 0\n/,
-    /requester CHALLENGE_AUTH Signature: unverifiable/,
+    /requester CHALLENGE_AUTH Signature: verified \(RSA(SSA|PSS)_\d+\)/,
     /VENDOR_DEFINED_REQUEST CXL_TSP SET_TARGET_CONFIGURATION/,
   ])
     assert.match(out, says);
+});
+
+const large = capture('mldsa65-mlkem768-mutual-clear');
+const realLarge = large === undefined ? test.skip : test;
+
+realLarge('chunks are shown one by one, and with the last of them what they carry', async () => {
+  const { out } = await cli(['dump', large!.path, ...large!.secrets]);
+  for (const says of [
+    /->( plain +)1\.4 CHUNK_GET {2}large message of 16869 bytes, chunk 3\n/,
+    /CHUNK_RESPONSE {2}large message of 16869 bytes, chunk 3\n +large message of 16869 bytes: CERTIFICATE {2}slot 0, portion 16853, remainder 0\n/,
+    /CHUNK_SEND {2}large message of 16873 bytes, chunk 3\n +large message of 16873 bytes: DELIVER_ENCAPSULATED_RESPONSE encapsulated CERTIFICATE/,
+    /CHUNK_SEND_ACK\n +answer to the large message: ENCAPSULATED_RESPONSE_ACK encapsulated CHALLENGE {2}slot 0\n/,
+    /KEY_EXCHANGE_RSP {2}session 0xffff.*\n +KEY_EXCHANGE_RSP Signature: verified \(ML_DSA_65\)\n/,
+    /FINISH RequesterVerifyData: verified \(HMAC SHA_384\)\n/,
+    /ALGORITHMS {2}sign ML_DSA_65, hash SHA_384/,
+  ])
+    assert.match(out, says);
+  const { messages } = json(await cli(['dump', large!.path, ...large!.secrets, '--json']));
+  const last = messages[23] as Message & { carried?: Message & { how: string }; chunk?: unknown };
+  assert.equal(last.chunk, { sequence: 3, largeMessageSize: 16869 });
+  assert.is(last.carried?.how, 'large message of 16869 bytes');
+  assert.is(last.carried?.name, 'CERTIFICATE');
+  assert.ok(last.carried?.fields.some(({ path }) => path === 'LargePortionLength'));
+  const fields = await cli(['dump', large!.path, ...large!.secrets, '--fields']);
+  assert.match(fields.out, /\n +CERTIFICATE\n +\d+ SPDMVersion: /);
+});
+
+real('two connections one after the other, and two at once between other endpoints', async () => {
+  const bytes = new Uint8Array(readFileSync(first!.path));
+  const twice = { 'x.pcap': concat(bytes, bytes.subarray(24)) };
+  const ran = await cli(['dump', 'x.pcap', ...first!.secrets, '--quiet'], twice);
+  assert.match(ran.out, /^352 messages: 0 undecoded, 0 undecrypted; .* 20 verified, 0 failed/);
+});
+
+const overMctp = capture('mctp');
+(overMctp === undefined ? test.skip : test)('endpoints are kept apart', async () => {
+  const bytes = new Uint8Array(readFileSync(overMctp!.path));
+  const view = new DataView(bytes.buffer);
+  const packets: Uint8Array[] = [];
+  for (let at = 24; at < bytes.length; ) {
+    const size = 16 + view.getUint32(at + 8, true);
+    const packet = bytes.slice(at, at + size);
+    const other = packet.slice();
+    // destination and source endpoint ids of the synthetic MCTP header
+    other[17] = packets.length % 4 < 2 ? 8 : 9;
+    other[18] = packets.length % 4 < 2 ? 9 : 8;
+    packets.push(packet, other);
+    at += size;
+  }
+  const file = { 'x.pcap': concat(bytes.subarray(0, 24), ...packets) };
+  const ran = await cli(['dump', 'x.pcap', ...overMctp!.secrets, '--quiet'], file);
+  assert.match(ran.out, /^84 messages: 0 undecoded, 0 undecrypted; .* 20 verified, 0 failed/);
 });
 
 real('--fields, --hex and --quiet', async () => {
@@ -270,6 +327,23 @@ test('a packet the capture cut short is a finding', async () => {
   assert.is(ran.code, 1);
   assert.match(ran.out, /the capture kept 12 of 16 bytes/);
 });
+
+const cuts = ['full-v1.2', 'mut-w', 'mldsa65-mlkem768-mutual-clear', 'mctp'];
+for (const name of cuts) {
+  const whole = capture(name);
+  (whole === undefined ? test.skip : test)(
+    `${name}, changed anywhere, is dumped all the same`,
+    async () => {
+      const bytes = new Uint8Array(readFileSync(whole!.path)).slice(0, 60_000);
+      for (let i = 0; i < 12; i++) {
+        const copy = bytes.slice(0, bytes.length - ((i * 7919) % 20_000));
+        for (let at = 24 + i; at < copy.length; at += 3001 + 97 * i) copy[at]! ^= 1 << (i % 8);
+        const ran = await cli(['dump', 'x.pcap', ...whole!.secrets], { 'x.pcap': copy });
+        assert.ok(ran.code === 1 || ran.code === 2, `exit ${ran.code} on try ${i}`);
+      }
+    },
+  );
+}
 
 test('no bytes make it fail otherwise than by exit 1 or 2', async () => {
   const seed = fromHex('01000100 05000000 12e4ff00 ffff0100 c7a19e14');

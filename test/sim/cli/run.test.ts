@@ -101,8 +101,13 @@ test('--out keeps a trace with the run’s hash and a capture that dump decodes 
   const folder = mkdtempSync(join(tmpdir(), 'tdisp-sim-'));
   try {
     const out = join(folder, 'results');
-    const ran = await cli(['run', 'mine.yaml', '--out', out], { 'mine.yaml': shortStory });
+    const keys = join(folder, 'keys');
+    const argv = ['run', 'mine.yaml', '--out', out, '--keylog', keys];
+    const ran = await cli(argv, { 'mine.yaml': shortStory });
     assert.is(ran.code, 0);
+    assert.match(readFileSync(keys, 'utf8'), /^SPDM_DHE [0-9a-f]{8} [0-9a-f]{96}\n$/);
+    const byKeyLog = await cli(['dump', join(out, 'doe.pcap'), '--keylog', keys, '--quiet']);
+    assert.match(byKeyLog.out, / 0 undecrypted; .* 5 verified, 0 failed, 0 unverifiable\n$/);
     const summary = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8'));
     const trace = readFileSync(join(out, 'trace.jsonl'));
     assert.is(createHash('sha256').update(trace).digest('hex'), summary.traceHash);

@@ -278,10 +278,12 @@ for (const [name, text, says] of unreadable)
     assert.match(ran.err, says);
   });
 
-test('text that is no UTF-8', async () => {
-  const ran = await cli(['verify', 'e.json'], { 'e.json': Uint8Array.of(0xff, 0xfe) });
-  assert.is(ran.code, 2);
-  assert.match(ran.err, /e\.json: it is no UTF-8 text/);
+test('bytes that are nothing', async () => {
+  for (const bytes of [[], [0xff, 0xfe], [0x13, 0x84], [0, 0, 0, 0]]) {
+    const ran = await cli(['verify', 'e.json'], { 'e.json': Uint8Array.from(bytes) });
+    assert.is(ran.code, 2);
+    assert.match(ran.err, /cannot read e\.json: no evidence in it; expected SPDM messages/);
+  }
 });
 
 test.run();

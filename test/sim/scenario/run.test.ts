@@ -42,6 +42,37 @@ whole('one seed gives one trace, with either provider; another seed another', ()
   assert.equal(other.findings, []);
 });
 
+const HANDSHAKE = 'handshake-in-the-clear: false';
+/** Devices that speak SPDM another way, and a request code only such a device makes the host send. */
+const devices: [name: string, edit: [from: string, to: string], code?: number][] = [
+  ['SPDM 1.3', [HANDSHAKE, `versions: ['1.3']\n  ${HANDSHAKE}`]],
+  [
+    'SPDM 1.4, and a clear handshake',
+    [HANDSHAKE, "versions: ['1.4']\n  handshake-in-the-clear: true"],
+  ],
+  [
+    'messages of 128 bytes, and chunks',
+    ['data-transfer-size: 4608', 'max-message-size: 8192\n  data-transfer-size: 128'],
+    0x85,
+  ],
+  ['answers that are late', [HANDSHAKE, `not-ready-above: 1ms\n  ${HANDSHAKE}`], 0xff],
+];
+for (const [name, edit, code] of devices)
+  whole(`the story holds with ${name}`, () => {
+    const codes = new Set<number>();
+    const summary = runScenario({
+      scenario: scenarioWith(),
+      profile: profileWith(edit),
+      crypto: nodeProvider,
+      onRecord: (record) => {
+        if (record.kind === 'spdm') codes.add(record.data.bytes[1]!);
+      },
+    });
+    assert.equal(summary.findings, []);
+    assert.is(summary.stepsPlayed, summary.steps);
+    if (code !== undefined) assert.ok(codes.has(code), [...codes].join());
+  });
+
 whole('the trace hash is the SHA-256 of the trace lines', () => {
   const hash = createHash('sha256');
   const summary = run(storyOf('enumerate'), {

@@ -9,12 +9,22 @@ import { concat, equal, fromHex } from '../../../../protocols/codec/bytes.ts';
 import { mutations } from '../../../../protocols/codec/mutate.ts';
 import { type Evidence, verifyEvidence } from '../../../../protocols/spdm/evidence/evidence.ts';
 import { firmwareIds } from '../../../../protocols/spdm/evidence/fwid.ts';
-import { readMeasurementRecord, readVca } from '../../../../protocols/spdm/evidence/record.ts';
+import { readVca } from '../../../../protocols/spdm/evidence/parts.ts';
+import { readMeasurementRecord } from '../../../../protocols/spdm/evidence/record.ts';
 import { keyOf, leafKeyOfChain } from '../../../../protocols/spdm/leaf-key.ts';
 import { measurements } from '../../../../protocols/spdm/messages/auth.ts';
 import { encodeCertChain } from '../../../../protocols/x509/spdm-chain.ts';
 import { parseCertificates, pemToDer } from '../../../../protocols/x509/split.ts';
-import { AT, crypto, deviceChain, type Making, makeEvidence, NONCE, vcaOf } from './fixtures.ts';
+import {
+  AT,
+  crypto,
+  deviceChain,
+  type GivenEvidence,
+  type Making,
+  makeEvidence,
+  NONCE,
+  vcaOf,
+} from './fixtures.ts';
 
 const test = suite('spdm evidence');
 
@@ -165,8 +175,8 @@ test('a record is bounded and complete', () => {
 test('VCA tells what was negotiated', () => {
   const vca = readVca(vcaOf(0x13));
   assert.ok(vca.ok);
-  const { version, baseAsym, baseHash, opaqueFormat1 } = vca.value;
-  assert.equal([version, baseAsym, baseHash, opaqueFormat1], [0x13, 'ECDSA_P384', 'SHA_384', true]);
+  const { version, asym, baseHash, opaqueFormat1 } = vca.value;
+  assert.equal([version, asym, baseHash, opaqueFormat1], [0x13, 'ECDSA_P384', 'SHA_384', true]);
 });
 
 test('the leaf-s key out of an SPDM chain', () => {
@@ -181,12 +191,12 @@ test('the leaf-s key out of an SPDM chain', () => {
   const parsed = parseCertificates(chain.certificates);
   assert.ok(parsed.ok);
   const { publicKey } = parsed.value[2]!;
-  const rsa = { ...parsed.value[2]!, publicKey: { ...publicKey, curve: undefined } };
+  const rsa = { ...parsed.value[2]!, publicKey: { ...publicKey, fits: [] } };
   assert.is(keyOf(rsa), undefined);
 });
 
-const folder = new URL('../../../../shared/evidence/', import.meta.url);
-function recorded(file: string): Evidence | undefined {
+const folder = new URL('../../../../../shared/evidence/', import.meta.url);
+function recorded(file: string): GivenEvidence | undefined {
   const path = fileURLToPath(new URL(file, folder));
   if (!existsSync(path)) {
     console.log(`SKIP: ${file}: evidence of real devices is not here`);

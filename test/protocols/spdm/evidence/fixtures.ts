@@ -2,12 +2,22 @@
 
 import { concat, fromHex } from '../../../../protocols/codec/bytes.ts';
 import { encode } from '../../../../protocols/codec/layout.ts';
+import type { HashName, SignatureName } from '../../../../protocols/crypto/algorithms.ts';
 import { nodeProvider } from '../../../../protocols/crypto/node.ts';
+import {
+  type BaseAsymName,
+  baseAsymBits,
+  baseHashBits,
+  maskOf,
+  type PqcAsymName,
+  pqcAsymBits,
+} from '../../../../protocols/spdm/algorithms.ts';
 import type { Evidence } from '../../../../protocols/spdm/evidence/evidence.ts';
 import { getMeasurements, measurements } from '../../../../protocols/spdm/messages/auth.ts';
 import * as vca from '../../../../protocols/spdm/messages/vca.ts';
 import { SigningContexts, signTranscript } from '../../../../protocols/spdm/signing.ts';
 import { buildDeviceChain, type DeviceChain } from '../../../../protocols/x509/device-chain.ts';
+import type { CertificateModel } from '../../../../protocols/x509/policy.ts';
 
 export const crypto = nodeProvider;
 export const NONCE = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
@@ -15,20 +25,26 @@ export const CONTEXT = fromHex('aabbccddeeff0011');
 /** 2026-04-01T00:00:00Z */
 export const AT = 1775001600;
 
-const key = (fill: number) => new Uint8Array(48).fill(fill);
-export const LEAF_KEY = key(0x33);
+const keyOf = (fill: number) => new Uint8Array(48).fill(fill);
+export const LEAF_KEY = keyOf(0x33);
 const entity = (name: string, fill: number) => ({
   name: [['CN', name]] as const,
-  privateKey: key(fill),
+  privateKey: keyOf(fill),
   serialNumber: Uint8Array.of(fill),
 });
 
-export function deviceChain(deviceInfo = 'Example:Device:0001'): DeviceChain {
+/** The leaf's key is P-384 unless `leaf` says otherwise. */
+export function deviceChain(
+  deviceInfo = 'Example:Device:0001',
+  leaf: { signature?: SignatureName; privateKey?: Uint8Array; model?: CertificateModel } = {},
+): DeviceChain {
+  const { model, ...key } = leaf;
   return buildDeviceChain(crypto, {
     signature: 'ECDSA_P384',
     root: entity('Root', 0x11),
     intermediate: entity('Intermediate', 0x22),
-    leaf: entity('Leaf', 0x33),
+    leaf: { ...entity('Leaf', 0x33), ...key },
+    ...(model === undefined ? {} : { model }),
     notBefore: '20240101000000Z',
     notAfter: '99991231235959Z',
     deviceInfo,
@@ -39,8 +55,15 @@ const MEAS_CAP_SIGNED = 0x10;
 const P384 = 0x80;
 const SHA_384 = 0x02;
 
+export interface VcaChanges {
+  readonly baseAsym?: number;
+  readonly baseHash?: number;
+  readonly pqcAsym?: number;
+  readonly opaque?: number;
+}
+
 /** GET_VERSION .. ALGORITHMS of a connection that agreed on `version`, P-384 and SHA-384. */
-export function vcaOf(version: number, changes: { baseAsym?: number; opaque?: number } = {}) {
+export function vcaOf(version: number, changes: VcaChanges = {}) {
   const head = (code: number, of = version) => ({
     SPDMVersion: of,
     RequestResponseCode: code,
@@ -72,8 +95,8 @@ export function vcaOf(version: number, changes: { baseAsym?: number; opaque?: nu
     OtherParamsSelection,
     MeasurementHashAlgo: 4,
     BaseAsymSel,
-    BaseHashSel: SHA_384,
-    PqcAsymSel: 0,
+    BaseHashSel: changes.baseHash ?? SHA_384,
+    PqcAsymSel: changes.pqcAsym ?? 0,
     MELspecificationSel: 0,
     ExtAsymSel: [],
     ExtHashSel: [],
@@ -89,12 +112,18 @@ export function vcaOf(version: number, changes: { baseAsym?: number; opaque?: nu
   );
 }
 
-const block = (Index: number, fill: number) => ({
+export const block = (Index: number, fill: number): Block => ({
   Index,
   MeasurementSpecification: 1,
   ValueType: 1,
   Value: new Uint8Array(48).fill(fill),
 });
+
+/** Evidence with everything a test changes. */
+export type GivenEvidence = Evidence & {
+  readonly certificates: readonly Uint8Array[];
+  readonly nonce: Uint8Array;
+};
 
 export interface Making {
   readonly version: number;
@@ -106,10 +135,32 @@ export interface Making {
   readonly answeredContext?: Uint8Array;
   readonly vca?: Uint8Array | undefined;
   readonly signer?: Uint8Array;
+  /** default ECDSA_P384 with SHA_384, with VCA that says so */
+  readonly algorithm?: SignatureName;
+  readonly hash?: HashName;
+  readonly blocks?: readonly Block[];
+  /** Param2 of the signed request; default 0xFF, all */
+  readonly operation?: number;
+}
+export interface Block {
+  readonly Index: number;
+  readonly MeasurementSpecification: number;
+  readonly ValueType: number;
+  readonly Value: Uint8Array;
+}
+
+/** VCA that negotiated `algorithm` and `hash`. */
+export function vcaFor(version: number, algorithm: SignatureName, hash: HashName): Uint8Array {
+  const baseHash = maskOf(baseHashBits, hash);
+  if (Object.hasOwn(pqcAsymBits, algorithm)) {
+    const pqcAsym = maskOf(pqcAsymBits, algorithm as PqcAsymName);
+    return vcaOf(version, { baseAsym: 0, pqcAsym, baseHash });
+  }
+  return vcaOf(version, { baseAsym: maskOf(baseAsymBits, algorithm as BaseAsymName), baseHash });
 }
 
 /** A request for measurements and its answer, the signature left out. */
-function pair(making: Making, signed: boolean, blocks: ReturnType<typeof block>[]): Uint8Array {
+function pair(making: Making, signed: boolean, blocks: readonly Block[]): Uint8Array {
   const { version, slot = 0, opaque = new Uint8Array(0) } = making;
   const facts = { version, signed: 0, signatureSize: 96 };
   const head = { SPDMVersion: version };
@@ -119,7 +170,7 @@ function pair(making: Making, signed: boolean, blocks: ReturnType<typeof block>[
       ...head,
       RequestResponseCode: 0xe0,
       Param1: signed ? 1 : 0,
-      Param2: signed ? 0xff : blocks[0]!.Index,
+      Param2: signed ? (making.operation ?? 0xff) : blocks[0]!.Index,
       ...(signed ? { Nonce: NONCE, SlotIDParam: slot } : {}),
       RequesterContext: CONTEXT,
     },
@@ -132,7 +183,7 @@ function pair(making: Making, signed: boolean, blocks: ReturnType<typeof block>[
       RequestResponseCode: 0x60,
       Param1: 0,
       Param2: signed ? (making.answeredSlot ?? slot) : 0,
-      MeasurementRecord: blocks,
+      MeasurementRecord: [...blocks],
       Nonce: new Uint8Array(32).fill(0x77),
       OpaqueData: signed ? opaque : new Uint8Array(0),
       RequesterContext: making.answeredContext ?? CONTEXT,
@@ -143,18 +194,19 @@ function pair(making: Making, signed: boolean, blocks: ReturnType<typeof block>[
 }
 
 /** Evidence with blocks 1 and 2, as a device of these keys would give it. */
-export function makeEvidence(making: Making, chain: DeviceChain = deviceChain()): Evidence {
-  const { version } = making;
-  const known = version >= 0x12 ? vcaOf(version) : undefined;
+export function makeEvidence(making: Making, chain: DeviceChain = deviceChain()): GivenEvidence {
+  const { version, algorithm = 'ECDSA_P384', hash = 'SHA_384' } = making;
+  const known = version >= 0x12 ? vcaFor(version, algorithm, hash) : undefined;
   const vcaBytes = 'vca' in making ? making.vca : known;
   const messages = concat(
     ...(making.before ?? []).map(({ index, fill }) => pair(making, false, [block(index, fill)])),
-    pair(making, true, [block(1, 0xa1), block(2, 0xa2)]),
+    pair(making, true, making.blocks ?? [block(1, 0xa1), block(2, 0xa2)]),
   );
-  const transcript = concat(vcaBytes ?? new Uint8Array(0), messages);
+  const covered = version >= 0x12 ? vcaBytes : undefined;
+  const transcript = concat(covered ?? new Uint8Array(0), messages);
   const signature = signTranscript(
-    { crypto, hash: 'SHA_384', version },
-    { algorithm: 'ECDSA_P384', privateKey: making.signer ?? LEAF_KEY },
+    { crypto, hash, version },
+    { algorithm, privateKey: making.signer ?? LEAF_KEY },
     SigningContexts.MEASUREMENTS,
     transcript,
   );

@@ -8,11 +8,11 @@ import { mutations } from '../../../../protocols/codec/mutate.ts';
 import { firmwareIds } from '../../../../protocols/spdm/evidence/fwid.ts';
 import {
   type OpaqueVendor,
-  opaqueDataFmt0,
   opaqueVendorOf,
   readOpaque,
   vendorElement,
 } from '../../../../protocols/spdm/evidence/opaque.ts';
+import { opaqueDataFmt0 } from '../../../../protocols/spdm/opaque.ts';
 import { DiceOids } from '../../../../protocols/x509/oids.ts';
 import { parseCertificates } from '../../../../protocols/x509/split.ts';
 import { deviceChain } from './fixtures.ts';

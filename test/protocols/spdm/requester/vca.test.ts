@@ -73,7 +73,7 @@ const selections: [name: string, at: number, bytes: string, code: string, versio
   ['no hash', 16, '00000000', 'ALGORITHMS_BASE_HASH'],
   ['bit 31', 16, '01000080', 'ALGORITHMS_NOT_OFFERED'],
   ['another measurement specification', 6, '02', 'ALGORITHMS_NOT_OFFERED'],
-  ['OpaqueDataFmt0', 7, '01', 'ALGORITHMS_NOT_OFFERED'],
+  ['opaque format bit 2', 7, '04', 'ALGORITHMS_NOT_OFFERED'],
   ['multi-key connection', 7, '12', 'ALGORITHMS_NOT_OFFERED'],
   ['no measurement hash', 8, '00000000', 'ALGORITHMS_MEASUREMENT_HASH'],
   ['two measurement hashes', 8, '06000000', 'ALGORITHMS_MEASUREMENT_HASH'],

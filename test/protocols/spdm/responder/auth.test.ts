@@ -4,13 +4,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { concat, equal, fromHex, le, readLE, toHex } from '../../../../protocols/codec/bytes.ts';
 import { isPeerFault } from '../../../../protocols/codec/refusal.ts';
-import {
-  challenge,
-  getCertificate,
-  getDigests,
-  getMeasurements,
-} from '../../../../protocols/spdm/requester/auth.ts';
-import { heartbeat } from '../../../../protocols/spdm/requester/session.ts';
+import { fixedIdentity } from '../../../../protocols/spdm/identity.ts';
+import { challenge, getMeasurements } from '../../../../protocols/spdm/requester/auth.ts';
+import { getCertificate, getDigests } from '../../../../protocols/spdm/requester/certificates.ts';
+import { heartbeat } from '../../../../protocols/spdm/requester/session-life.ts';
 import type { RequesterSession } from '../../../../protocols/spdm/requester/state.ts';
 import { negotiate } from '../../../../protocols/spdm/requester/vca.ts';
 import { Pair, slotOf, stream } from '../pair.ts';
@@ -214,7 +211,7 @@ test('DIGESTS: every slot in order; SupportedSlotMask from 1.3 on', () => {
       [2, slotOf('P256', 0x44)],
       [0, slotOf('P256')],
     ]);
-    const pair = new Pair({ version, responder: { slots } });
+    const pair = new Pair({ version, responder: { identity: fixedIdentity(slots) } });
     pair.good(negotiate(pair.requester));
     const digests = pair.good(getDigests(pair.requester));
     const { crypto } = pair.requester.config;

@@ -12,18 +12,15 @@ import { isPeerFault } from '../../../../protocols/codec/refusal.ts';
 import { errorNames } from '../../../../protocols/spdm/codes.ts';
 import { connectionFacts, layoutOf } from '../../../../protocols/spdm/messages/registry.ts';
 import { challenge, getMeasurements } from '../../../../protocols/spdm/requester/auth.ts';
-import {
-  endSession,
-  heartbeat,
-  openSession,
-  vendor,
-} from '../../../../protocols/spdm/requester/session.ts';
+import { openSession } from '../../../../protocols/spdm/requester/session.ts';
+import { endSession, heartbeat } from '../../../../protocols/spdm/requester/session-life.ts';
 import type {
   Exchange,
   Outgoing,
   RequesterSession,
 } from '../../../../protocols/spdm/requester/state.ts';
 import { negotiate } from '../../../../protocols/spdm/requester/vca.ts';
+import { vendor } from '../../../../protocols/spdm/requester/vendor.ts';
 import { Pair, type PairOptions } from '../pair.ts';
 import { snapshotOf } from '../snapshot.ts';
 

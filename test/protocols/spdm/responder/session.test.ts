@@ -6,7 +6,8 @@ import { concat, fromHex, le, toHex } from '../../../../protocols/codec/bytes.ts
 import { encode } from '../../../../protocols/codec/layout.ts';
 import * as session from '../../../../protocols/spdm/messages/session.ts';
 import { supportedVersionsOpaque } from '../../../../protocols/spdm/opaque.ts';
-import { heartbeat, openSession } from '../../../../protocols/spdm/requester/session.ts';
+import { openSession } from '../../../../protocols/spdm/requester/session.ts';
+import { heartbeat } from '../../../../protocols/spdm/requester/session-life.ts';
 import type { RequesterSession } from '../../../../protocols/spdm/requester/state.ts';
 import { flipped, Pair, type PairOptions } from '../pair.ts';
 import { snapshotOf } from '../snapshot.ts';
@@ -42,7 +43,7 @@ function keyExchange(changes: {
       ...(changes.opaqueLength === undefined ? {} : { OpaqueDataLength: changes.opaqueLength }),
       OpaqueData: opaque,
     },
-    { version: 0x12, exchangeSize: 64 },
+    { version: 0x12, requestExchangeSize: 64 },
   );
 }
 const PRIME = 'ffffffff00000001000000000000000000000000ffffffffffffffffffffffff';
@@ -167,11 +168,13 @@ test('FINISH: a signature nobody asked for and a missing HMAC are refused; the h
   assert.ok(pair.responder.state.sessions.has(open.id));
 });
 
-test('PSK messages and key updates are not supported, in a handshake as elsewhere', () => {
+test('PSK messages, key updates and encapsulation take capabilities, in a handshake as elsewhere', () => {
   const [pair, open] = handshake({ flags: { HANDSHAKE_IN_THE_CLEAR_CAP: 1 } });
   const before = snapshotOf(pair.responder);
-  for (const code of [0xe6, 0xe7, 0xe9, 0xea, 0xeb])
+  for (const code of [0xe6, 0xea, 0xeb])
     assert.is(toHex(pair.plain(Uint8Array.of(0x12, code, 0, 0))!), error(7, code));
+  for (const code of [0xe7, 0xe9])
+    assert.is(toHex(pair.plain(Uint8Array.of(0x12, code, 0, 0))!), error(0x0b));
   assert.is(snapshotOf(pair.responder), before);
   assert.ok(open.id);
 });

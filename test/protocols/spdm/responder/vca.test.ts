@@ -249,7 +249,8 @@ test('a good request is answered once: the second is unexpected, and so is a sec
 test('OtherParams and measurement hash answer what was asked', () => {
   const answers: [Algorithms, at: number, hex: string][] = [
     [{ other: 0 }, 7, '00'],
-    [{ other: 1 }, 7, '00'],
+    [{ other: 1 }, 7, '01'],
+    [{ other: 4 }, 7, '00'],
     [{ other: 0x13 }, 7, '02'],
     [{ spec: 0 }, 6, '00'],
     [{ spec: 0xff }, 6, '01'],

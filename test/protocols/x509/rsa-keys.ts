@@ -1,0 +1,89 @@
+/** RSA private keys for tests, made once: PKCS #8 in base64. Nobody's, and good for nothing else. */
+
+export const rsaKeys = {
+  2048:
+    'MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQDA2LbN2Vy6BrZ9CRNpEQegeVJt143je3iA46dJfg' +
+    'tieZGo0iVNpMpwapXyI0hT8oX72tLjUi7ok2DlWvYsvUj/yXQLYlTLxNpSFz4at48kVazFNCTiyJC/WTodx1RW+Dl1' +
+    'Odl5I6LHj89IV6ZYnlT0pA3fvFnebp9gLfQ8ZX6r+4md6Y/R02ihcsvM+WYW9D5TY83dPui9fE5kdxiNaSJu78tZtj' +
+    '6qJvhpxUD/I/4N7KGaH6+HiV9LFz9YWJni8m/Njx3TYdToe55/PDGo1U3ywfIzR76I3+WW8qFitSOaRhhdZ9Oh/Xku' +
+    'vjGyXm+hfFVuFHk4b1Q8nym86qeEyzxpAgMBAAECggEAXfP3M9jXJUaJ9+bJDyId3h/deehPl2mbLug6o0KGV2a1AV' +
+    'PImshTXGuBPCPWZBe/ERHuNpPeiK7swTEMyIU7oGrMX5N7jn8MgnwSZL/TPDeFYdpish5W7vKQrttjCrAKhkM14Z/r' +
+    '+V/l8+/H+lrBNyMKI1vHSOgKO7iHyjkEetLLha3akES2YNs3JiNOnzLG4m6Lb8kiFP0v/oZq1wWVtLYJeyhovFEgJY' +
+    'mxJCuA30xrwWbBUbkZwwZ4X/hL5pHk/m85an382HLE0c8QbmgNLrXezWkH3T1He3kzcKsasjedoF+ceErgy3k4ydkq' +
+    'GVno/JI+bE9i5R86txM4G9HcJQKBgQDvJuJybSv1Zg4ihNtEhfAV2gEEvy9sSGD2Gxh5cG9I6TvT6pHzSQHL2AjRWD' +
+    'FNKAVLHcufRCawTOrvyo+QfmADtGz0nw8gF3ierQJuuAkQwynmJeuM9GuePRvR+s+TUsg+04gxLk3w6aTqJr/jtskY' +
+    'tp3A+5KQtMWAqYSy2tW6UwKBgQDObrXYNOn5/5uZXyAGdliLb6H/uVQUVFYAzoqzTnVXhPvDqWZgv8OmZvyMiIgHry' +
+    'flil0JpQv7uuj1RyzeAnnX3NaBnF3fVM+s314i4r8sXdL3OD+l7IMvnslfgKrWn/D8iUtc4+yF3qnQZoV5sC+ttyxa' +
+    'z11scgRM5I8RyMFu0wKBgCx7kRczkz+b8fkduSMvvo5x9EqLvSho9hAQziaYcTqgl049jVQxOjJORqWZv+HYFdP5AM' +
+    'zpAkE8rV5Y0QdRWk6WGsYNZ+TSOM9a4t7xQE5r3rk+SGf5dqMCPtB51G5UsYZuFiD/ueObsd8TwhF7CECehw1EPejI' +
+    'lwvtfA9AgQydAoGAHWg4D2y6SBrZl6etcD47ruFgOoW0LJE3DzZdG935aVZQZzcilnW68WGKaJqqhi21iUWEq3MPmf' +
+    'SuawKQqa/Am7eh9yTHWqFCVGYdiuqyQSe8fetNZd2jco00Mp6pt5lhQxhr2/e8IfXuSvnP2d33bM/DScxwippTcoC8' +
+    'wNPQenECgYBTuCIadCbgLyp9aChCwEjbN4hmB3GnkftIbk+b3khX4+zgQgFneaRnw7KOBbrhHMNt1nbIdvDigBaPoe' +
+    'zUFIWtKMLR3cxzGqnElw+iOV2skbH4d+Oz2B9o1A4a4rTBy+9EkAKyZtWVRVw8216Op0fjJv9jN6pob2d5LDok8uy8' +
+    'Aw==',
+  3072:
+    'MIIG/gIBADANBgkqhkiG9w0BAQEFAASCBugwggbkAgEAAoIBgQDqiB1sKMb3fCY2t3VZEMYBszI8++VPhLXfWxFveb' +
+    'U1Ex+dmCR7fa2LqvhSo/Fos+nWI+ue2JmE+xUwVpXYM7kQ+RxiS867/ibHlXcFAzWlVhIh3fXta2JHZdVtxc/yXpHr' +
+    'ph1ISCK7MhkaJe6FUulDgm9YgV38OrasTYslEIr13tDe+Uhw2TXWufpgkoNEc17CRhzVpvSqJsd1WSjQVW+78eV9kg' +
+    'lpQB5V9aJ+rlQLW6TN0KuKNGIano4lY/A3Yd9PQlj+I8U220evKSH3GOJyNJAVkiGW5Ld+VB8JwD1KeWCfcHFvE+mV' +
+    'gDsFnbZN2twXR4WaJlU6xoOHYOIwNdU2kfoRmnCbKhiDlvE2Nu4t747uE6W9ryYqS3IGIYSArBx6vegBbLsnb7XS+A' +
+    'NsFMCmTqUWYKe0Wq2SVNQ/nGos17xLp7Nj+1pG+7RBogSJtszS0dBA0PKoLYP4Luyk/tnQHng7SodZQGYA59PGvIoY' +
+    'n0ETprIGWokJP7cLqjFPlr8CAwEAAQKCAYBp1JQaS2hFIxOHW0+rqiL/f2IrHKvELyl2qXx7phr74S5CCfZkdzjJrp' +
+    'OxjuMPkSfyhnD7U9gqprZQArJJRkW7f/2r6XNXZ38OTsbPTzx06Br0h1lDElLdzvj5OOr1/nCwOlw6UrrBaADlyLoS' +
+    'FXDHEuO1t2K2v7PQmokwZ3+dJTdxdmGW8p0V0QRHcbWkPL9EwSifzF/ZK/iTXnFJWVQ7JhOdjzmJ8fH+bgIuUfIA0h' +
+    'DTAtd1XN/sDSItgyRRiWrDEC3+zhZrnYKja3a9PBMe+ngqnKdTMAkvaZhxqi0tVySDRifbVuBxW1J4jMJ8oHi52/7o' +
+    'T558jaEssxRljU4ePIo6u6ADmltXfvPQjOYxeLvsLgRyFOqLl2AId/WHchcYuikbUngQsGZVqO5hoj4CE/8vrLVZuE' +
+    'ocHdpTXMPt05HjzPW4Iu0PSyfCMUu/uKJN4ccr+wwVe0nHALQwWeTa1B3KQAvcD/IB6upWoY5jaWEraPi1lk1FPLVy' +
+    '+jB3/CkCgcEA9eLsF+Ahf2ofyxz8BxkbIM5nwBdP7H0UG2EgNr+xuHQzUleOBvSO4EzIGF4jFeymzK/Dlt/hMWhG7g' +
+    '5bWzO0nm9IIaxaYTjBMCHvfHXnmXX3CHEO3bSrQc8rMZLX3WoLx96O/YG0lc27NfiTOQVEszN7nuLUPsjBy9fdLqDI' +
+    'OS0n5PWqfXDvgpRjvneVL5+3gZ2Tp7ysTXz0F8ITHrWwZFiKGLk6RQKls2ArPyycGAsqo7B44Sws9ooeCUZqBExlAo' +
+    'HBAPQtoedUCHbJcRUe2oY3v6x8nIM/m9lqWDEfwEChxBxHoDjKtb06Ls73Aqt3G0LqgAd0fjzwx/x8dYWBXc2geccp' +
+    'LL7Jv7PDWXCBgQzk2US21cHmw0yogYACo17AHt2xaxeJhP66UhHkifcTVKZBonfunPTh6asSELfMXiWIZOjOg/WMC5' +
+    'v1fy+jlLbagD2dj/5IRHo+IO+jv4LYAeXwnLqDaqgAQEZsxd7FJL8Ixl90yglYjUgyXDcwL4yjThVqUwKBwQCSMRH3' +
+    '/A1OiRVQGPKLcdTcQ3wSDIo7a/5pbOzPQFf0+DmPSnkqD3tnRp9tRYMMxQBDEHl0mbV1P690WFretbY8wKMdSjEOPs' +
+    'U1zedqk1tYtXdjsHyLOqDb5sWimtD3VtacRem0Ncrdik01gI5fx48aEJD+XZSdo5T9kmFyGKwSupNOoPV10ZDFjV5k' +
+    'Xwr3HrnnOX4Rq66x/4nNGllt186BStcIbhCD+Vf1d0cfL3G7JeB7JDAqiK5PAr1q/E+KMLUCgcAX9e5gQ9e8yFGnb+' +
+    'qjpw7Q/z1gh7pkYFIdJ+92qCkVWVX4nLOuyOnU91o0tzBepaJAmQbWNg550UC7BBHPXsL0by7r3eJI4o+BQcQHHuHP' +
+    'I13gdCOP/y0OAbREVPfyazmGCsGZOXFaPiHns+bnlaM6v5h5Uz3ZwqEPWCeY6UR1r+Y1DzQIbtO3Ogca1mAlK7P4kO' +
+    'DfWf9jZJ8jWMz+4liO2Nx7deLYxk24aYIMmPDWZyB4QE9E2WRBKiJQW6oK4e8CgcEA685RmtXjouv4ynjLsZaVBMuz' +
+    'puxoX+OLG+PhlowS+Rj/R+h9iMUDZWvWjusbLqH2r/UmT4zTwBFbO+hq0gppga2joFzshQPZ/6LgU+jc5ykiR0JsDz' +
+    'L+Crzj+UEPMIPZUhU3iqrBAMyDcBcQvgF3h5XCgTgz6yeyKVQdwU1bmADTZYsycsIucE+WeEKu7yMhphHVeAFPtJdL' +
+    'l3QnT1Xclx9g0y39edPwmY7jZI9IjLE1lFvAMMTG481wIIGrCXTH',
+  4096:
+    'MIIJQgIBADANBgkqhkiG9w0BAQEFAASCCSwwggkoAgEAAoICAQDlQdaWODvs92r13OoXArpbqi2Qww6kL7kmkFVhJj' +
+    '3E29eeNGO5NHmTLas4fD8DCZ2WopUIeT4gh7OwIkIgtRMbfqoMMazaEWV6A5eM+5eDbyoTK5luGuvWkTqlVh5+Jn95' +
+    'rhRKbU2OdlUWHEoMdi3h84VdUMSPVtY3Iv6gI/Ptv9eOleKsarv1XJpBIJzutwtiGRXUd2Ip+RNyhA218a/sAxGKoA' +
+    'op967VmUwGIO+MsWPayCUT7YLRuIY4Wxg9PlUNc/cCT3tEhodfXIW8YUPI4NIkM1dKk/w8LSAToDQcwgnfw+SJuwYQ' +
+    'DV9BpgqX44XzifUcCx/R3BSn5XVcO4a1Ih4I0il6tbajOWhc8nkh/n6UUAH9FkhPDQUDczyhnLIbPVC7iFeQBoJ8iS' +
+    'X82E/bboN6OHRZUCL2lYYIIHzgcQKjFD3p8r4PriGJpJsWRmXpr67H4WSs9fPHVfeYfI7ynNiSiC+xt+uxN0pX/q/+' +
+    'lYGHFM436nwwhNJ8Bk8a04W9+T/9BDCGMyG7lrPi2svMRBZnd6vMh4Utus4wGLE23O3uT715ajAzgF1es8imstDJBl' +
+    'qLZmCB8Vexi7mrgSRLDRkMjAQUtmaU8MqqqbEZIwBHJXpq7DTZmZeEDVLKK+/mpTfAakyf36SlkH+jgcPGMJZtlApC' +
+    '/V68eqpodMzarwIDAQABAoICAA5wRJMGbKPCe16LsMSNO+5s+9yrpD7r8IXAvlfVgDtnOx+wHf26k9OUoz11+cP3tZ' +
+    'CYobk8ZZDH6yWzKqYDsXXgVtZYxJGhWdpC4qcS61pwRF6bttiL4oGLeP2TvGzmgM3JjGaZlrJbuoUfd/xr7vzViPc1' +
+    'EIQUjH5BenbcfM7i77D/uJxyRm8wC1kBtFCGf7WIbesJL8oD8Vkbfv+P/qvnD5JC/RDilATI2FRke6HJREgxpcApC7' +
+    '2omO9wsUieJd4oiQyAs/s/W8RCP/v6xjmfCy0TfLJqOo8Rqn0B8HZFNDj/DeQsvreBGBg63Fzvi+6oKCNBghoF+dkP' +
+    'JwKNjzC3tjZWQUg18Y+3pgzcN4r7VLX8c+/rX895W9mnyIEGUlZbjXjWAGzeCfKfQmIIt7pHltassHwlmWxPNdJl4I' +
+    'zUPr6Fd2FYrn+zmRYXpJ0s96tuoCSXW0Oab5+uC7OvGpP+llF4XDRLYV55PHfhq2anmBlTuX/HqkjJTMBm2JcnpuBA' +
+    'HL0PoFSSHLUsU3wYv5LjkGI5GmIudbsg756Cnbp2xT5FVhU22I9rH73VP7D5PiwV4rB84lrtFgfXWCKLDd1IO6wqHO' +
+    'RUTzAHuav6EbL7h/6xrziOMpQW98FcuIFcWVWBHBv7lUVwdL8cPvlTzSK8Rtm3iG+z0PBZLeYGKq1ZAoIBAQD1jRRB' +
+    'bzcwnByRbCde2VrZXIPdYX1eOYiqXeNAraohqDNUZk/E+Bw3FICx9f9uo/cZhxiT3ZZZih8fE67nfRy4AbuVf24K2U' +
+    'sNjB98XShEASPlQi8UF6vJrF/n3W+cbJHrdPYLzP7oIk3dgzrZIAluChJOCweZPI4pQarZaSD8JsTT5by8VgyyoHZQ' +
+    'u9W8s7TLe9zGqOAJRMU/6X/+vWhku4u1E1BGuLxJtJELHXv68TgcBBJVkCEIvbMalQyAJFkuIEpNVpdGGeOeAFVEUs' +
+    'VIugPDdTl7g554BZNp5wJdjCgxpGfAhnejlyPOonOLNVobSVE0V/DbG7mxmhtLD4e5AoIBAQDvA0K/VJwy5/+Omeb6' +
+    'F5gT0RLTU1mmBpjpeIO8dO3Q2ykSY38tkjIBjkG6SM/ZwwbUAG104iEzt2TGG2qjht5vsBJe9qBfHIi1AJwSTdGg9w' +
+    '9ky3qI5fyiA/pSMvxS9CIp2XOSFTDuIwU5Z8b1CvXOQwVFHTcBc7SeRONvYzNKZAi+1EVIK5aoBwFrBJWtgwLHI5BW' +
+    'HC43XV4MwY4hEfnK7DQc7A6Y2/Ujy2JEQHk2ZCaipzQnTptuU2qOS5wLzCpuD8aRmVYKpI7n8XUjBiCrWv7123+v8o' +
+    '3t0kymp4jcpJEtm0eQXCCfZvCftxHVeCdWDEQjRtICd1kdNq5ZXFmnAoIBACJWyWdhMzmkC0a29kaIZPESxAoYkRy1' +
+    'NQyGNrqbzrgIOq1p5WvpOqDlSB4bBc6mNW8nemNrUJRTAYkqCoKq93IwI9iDSpNP0fQiDWEp8fCYrDlqaQUJTmfUqF' +
+    'DXob0hXcKsx5/c2iUCbxs0N+2XUlpGJEsvta9TTZotacQftJIupcXwUdWQvxPX5tPhgMFz7CustbI+eZ4yNNd8Qv8P' +
+    '4+J6a8411jsdqI8yJjqEtAri4vLgCuRWVJhRVxO3lljxPFt7/ogUPPF7u14kM8hrPtWt1crmwNQqEuY7+WKNAMKuUA' +
+    'ypLi05YM/K2iISi9AC9Qft1+JXDgLGPNC+eWSk1lkCggEAPCzh/THcMaTfXpO453ZRP4v/5Vyy0W4PyZgh8qytw0uq' +
+    'R4rtVhfcpy+dtLzoN7c2XOHOrQLRwSeHI6l7a7hlAFGgDnChZ9DTSl7g7GrTQGdzZLkmHJlqxY+i0lcr1+bHQyoQQt' +
+    'M7AnmmsxFBsigUQt300bXNR3xOGRrW+BBNtYkB+qmO1+DBiYRaAwugc5LsfB6kFEn8CMxlBWkl04WnEkPtyupTsoCO' +
+    'c3idQPnKirskTwcxxkOwNlKiHTlEDGRWumcWY0nrs7pCkHrmNu8wAnRihJvCxhWXTi0IR10exA5aztSta9cGD5vnMQ' +
+    '7yWoBpxuxHq2oFLcHGmehOdQkfOQKCAQEAuhd6OYqryZ6ehoAqHWtiQR2tvGKVU3U09x2pBtaVmWJPFsjTsyH7LYD7' +
+    'E1Egu9aVR3zbDrEd0evvZFhWZqXzzd4+ae+Se9yyaTigVE6i3qa6eWXa9UfaSOLOWS4pt8DXngBqlwej9GBkXfbytn' +
+    'G38+dNi7tkUgJlsemAA93bxzTytAPe3QLvTlrfUdGyAAEp+gQjp9g9Ps6gOzBWTbk/CgnZMQSMqLl7l9pOk/sFCSBP' +
+    'XtkDzXb2lDfls8XX4/qVz2a1isF28MOhFidV25Dgv5kNKYy2Re2HLjDcbu1o80NvMw6jG80Gz8fxjdlLIEWNjdo1xP' +
+    'evDKmBzHgmAQE1Pg==',
+} as const;
