@@ -10,7 +10,7 @@ import type { RecordBinding } from './secured-message.ts';
 
 /**
  * Bit masks of what a party supports, as NEGOTIATE_ALGORITHMS carries them; what is left out is not
- * supported. A responder picks the most significant bit that both have.
+ * supported. Which of several a responder picks, `preference.ts` says.
  */
 export interface SupportedAlgorithms {
   /** a responder's MeasurementHashAlgo; its most significant bit counts */

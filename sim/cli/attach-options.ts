@@ -1,13 +1,12 @@
 /** Options of `attach` alone: who the requester is, whom it believes, and how long it waits. */
 
 import { createPublicKey } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { refusalText } from '../../protocols/codec/refusal.ts';
 import { pemToDer } from '../../protocols/x509/split.ts';
 import type { AttachOptions, PresharedKey } from '../socket/engines.ts';
 import { type Io, UsageError } from './io.ts';
+import { readerOf } from './serve-files.ts';
 import { numberOption, type OwnOptions, pskOption } from './spdm-options-own.ts';
 
 export interface AttachCommandOptions extends OwnOptions {
@@ -74,15 +73,10 @@ export function readIdentities(
   options: AttachCommandOptions,
 ): Pick<AttachOptions, 'roots' | 'files' | 'identitySeed' | 'psks' | 'peerKey'> {
   const { root, certDir, peerKey, psk, seed } = options;
-  if (certDir !== undefined && !existsSync(certDir))
-    throw new UsageError(`--cert-dir ${certDir}: no such directory`);
-  const read = (path: string) => {
-    const full = join(certDir ?? '', path);
-    return existsSync(full) ? io.readFile(full) : undefined;
-  };
+  const files = readerOf(io, certDir === undefined ? {} : { certDir });
   return {
     roots: root.flatMap((path) => readRoots(io, path)),
-    ...(certDir === undefined ? {} : { files: read }),
+    ...(files === undefined ? {} : { files }),
     ...(seed === undefined ? {} : { identitySeed: seed }),
     ...(psk.length === 0 ? {} : { psks: psk }),
     ...(peerKey === undefined ? {} : { peerKey: readPublicKey(io, peerKey) }),

@@ -45,7 +45,10 @@ export const readRequester = (io: Io, options: FileOptions): KnownRequester => (
 });
 
 /** Files below --cert-dir; undefined: it was not given. @throws UsageError if there is none */
-export function readerOf(io: Io, { certDir }: FileOptions): FileReader | undefined {
+export function readerOf(
+  io: Io,
+  { certDir }: Pick<FileOptions, 'certDir'>,
+): FileReader | undefined {
   if (certDir === undefined) return undefined;
   if (!existsSync(certDir)) throw new UsageError(`--cert-dir ${certDir}: no such directory`);
   return (path) => {

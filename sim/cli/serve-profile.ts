@@ -24,7 +24,6 @@ function factsOf(profile: DeviceProfile): DeviceFacts {
     })),
     ctExponent: spdm['ct-exponent'],
     dataTransferSize: spdm['data-transfer-size'],
-    handshakeInTheClear: spdm['handshake-in-the-clear'],
     heartbeatPeriod: spdm['heartbeat-period'],
     selectiveStreams: ide['selective-streams'],
     addressWidth: tdisp['address-width'],

@@ -179,7 +179,14 @@ async function listen(...[options]: Parameters<typeof serveSockets>): Promise<So
   }
 }
 
-async function serve(options: ServeOptions, io: Io, engines: Engines): Promise<void> {
+const QEMU = 'qemu';
+
+/** `--profile qemu` says in one word what QEMU's spdm_port needs: the shipped device, and that peer. */
+const settled = (options: ServeOptions): ServeOptions =>
+  options.profile === QEMU ? { ...options, profile: PROFILE_DEFAULT, peer: QEMU } : options;
+
+async function serve(asked: ServeOptions, io: Io, engines: Engines): Promise<void> {
+  const options = settled(asked);
   const choices = choicesOf(options as unknown as Record<string, unknown>, 'serve');
   const transport = socketTransports[choices.transport ?? 'PCI_DOE'];
   const host = hostOf(options);
@@ -227,11 +234,16 @@ Examples:
   tdisp-sim serve --trans MCTP --port 2400 -v       each message as it comes
   tdisp-sim serve --peer qemu --root-out root.der   for QEMU's -device nvme,...,spdm_port=2323
   tdisp-sim serve --profile lab-nic.yaml --hash SHA_256 --asym ECDSA_P256
+  tdisp-sim serve --ver 1.4 --asym NONE --dhe NONE  post-quantum alone
+  tdisp-sim serve --service-time-ms 200             a requester that must come back for signatures
 
-Options and values are spelled as spdm_responder_emu spells them; dashes do as well as underscores. Every
-connection has a device of its own with the same identity. It listens on loopback unless --host says
-otherwise: keys come from the seed and protect nothing. With --peer qemu every request gets an answer, an
-empty one if need be, since a silent responder stops the virtual machine.
+Options and values are spelled as spdm_responder_emu spells them, and have its defaults; dashes do as well
+as underscores. What concerns requesters alone is accepted and has no effect. Slots 0 and 1 share a key,
+slot 4 has one of its own in multi-key connections, key pair 1 is spare. Every connection has sessions of
+its own; keys and certificates are the device's, and what SET_CERTIFICATE stores stays until it ends. It
+listens on loopback unless --host says otherwise: keys come from the seed and protect nothing. With --peer
+qemu every request gets an answer, an empty one if need be, since a silent responder stops the virtual
+machine.
 Exit codes: 0 ended by the user or a SHUTDOWN, 2 usage, 3 an engine failed while serving.`;
 
 /** Registers the verb over given engines. */
@@ -241,7 +253,11 @@ export function registerServe(program: Command, io: Io, engines: Engines): void 
     .summary('a simulated device as an SPDM responder on TCP')
     .description('Serves a simulated device in the socket framing of the DMTF emulators and QEMU.');
   addOwnOptions(command, 'address to listen on; default loopback')
-    .option('--profile <NAME|FILE>', 'the device: a shipped profile or a file', PROFILE_DEFAULT)
+    .option(
+      '--profile <NAME|FILE>',
+      'the device: a shipped profile or a file; qemu: the shipped one, with --peer qemu',
+      PROFILE_DEFAULT,
+    )
     .addOption(
       new Option('--peer <WHO>', 'who attaches, which decides how silence is put')
         .choices(Object.keys(socketProfiles))

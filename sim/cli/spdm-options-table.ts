@@ -158,8 +158,8 @@ export const spdmOptions: readonly OptionRow[] = [
     'sec_ver',
     'securedVersions',
     'both',
-    { kind: 'list', values: { '1.0': 0x1000, '1.1': 0x1100, '1.2': 0x1200 } },
-    'secured message versions (DSP0277)',
+    { kind: 'list', values: { '1.0': 0x1000, '1.1': 0x1100, '1.2': 0x1200, '1.3': 0x1300 } },
+    'secured message versions (DSP0277); default up to 1.2',
   ),
   row(
     'cap',

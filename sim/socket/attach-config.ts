@@ -12,6 +12,7 @@ import { capabilityFlags, RegistryIds } from '../../protocols/spdm/codes.ts';
 import type { DeviceClass } from '../../protocols/spdm/endpoint-info.ts';
 import type { Identity } from '../../protocols/spdm/identity.ts';
 import type { LeafKey } from '../../protocols/spdm/observer/types.ts';
+import { highestBit, type PreferenceKind, preferred } from '../../protocols/spdm/preference.ts';
 import type { ProvisionedPeer } from '../../protocols/spdm/requester/provisioned.ts';
 import type { RequesterConfig } from '../../protocols/spdm/requester/state.ts';
 import type { AttachOptions, Capabilities, PresharedKey, SpdmChoices } from './engines.ts';
@@ -97,9 +98,6 @@ export function requesterConfig(options: AttachOptions, parts: ConfigParts): Req
   };
 }
 
-/** The most significant bit. */
-const highest = (mask = 0): number => (mask === 0 ? 0 : 2 ** (31 - Math.clz32(mask)));
-
 /** As the emulator's responder is by default. */
 const PEER_CAPABILITIES: Capabilities = {
   ...CAPABILITIES_DEFAULT,
@@ -109,7 +107,7 @@ const PEER_CAPABILITIES: Capabilities = {
 };
 
 /**
- * What VER_ONLY takes for granted: --peer_cap, and of each kind of algorithm the strongest that was chosen;
+ * What VER_ONLY takes for granted: --peer_cap, and of each kind of algorithm the preferred one of those chosen;
  * of two families the classic one, as a responder chooses.
  */
 export function provisionedPeer(
@@ -117,18 +115,18 @@ export function provisionedPeer(
   { algorithms }: RequesterConfig,
 ): ProvisionedPeer {
   const { baseAsym, pqcAsym, reqAsym, reqPqcAsym, dhe, kem } = algorithms;
-  const either = (first = 0, second = 0) =>
-    first === 0 ? [0, highest(second)] : [highest(first), 0];
-  const [asym = 0, pqc = 0] = either(baseAsym, pqcAsym);
-  const [own = 0, ownPqc = 0] = either(reqAsym, reqPqcAsym);
-  const [group = 0, encapsulation = 0] = either(dhe, kem);
+  const either = (kinds: readonly [PreferenceKind, PreferenceKind], first = 0, second = 0) =>
+    first === 0 ? [0, preferred(kinds[1], second)] : [preferred(kinds[0], first), 0];
+  const [asym = 0, pqc = 0] = either(['asym', 'pqcAsym'], baseAsym, pqcAsym);
+  const [own = 0, ownPqc = 0] = either(['asym', 'pqcAsym'], reqAsym, reqPqcAsym);
+  const [group = 0, encapsulation = 0] = either(['dhe', 'kem'], dhe, kem);
   return {
     flags: capabilityFlags(peerCapabilities ?? PEER_CAPABILITIES),
     selected: {
       ...algorithms,
-      baseHash: highest(algorithms.baseHash),
-      measurementHash: highest(algorithms.measurementHash),
-      aead: highest(algorithms.aead),
+      baseHash: preferred('hash', algorithms.baseHash),
+      measurementHash: highestBit(algorithms.measurementHash),
+      aead: preferred('aead', algorithms.aead),
       baseAsym: asym,
       pqcAsym: pqc,
       reqAsym: own,

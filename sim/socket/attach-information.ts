@@ -26,7 +26,11 @@ import {
   getMeasurementExtensionLog,
 } from '../../protocols/spdm/requester/extension-log.ts';
 import { getKeyPairInfo, type KeyPairInfo } from '../../protocols/spdm/requester/provisioning.ts';
-import type { Exchange, RequesterSession } from '../../protocols/spdm/requester/state.ts';
+import type {
+  Exchange,
+  RequesterSession,
+  RequesterState,
+} from '../../protocols/spdm/requester/state.ts';
 import { prompted } from './attach-encapsulated.ts';
 import type { AttachKeyPair, AttachMeasurement } from './attach-report.ts';
 import { type AttachRun, within } from './attach-run.ts';
@@ -54,6 +58,9 @@ function measurementOf({ Index, ValueType, Value }: MeasurementBlockValue): Atta
 }
 
 const isRefusal = (code: string): boolean => code.startsWith('SPDM_ERROR_');
+/** The responder's DecryptError, say, told that the session is gone: nothing more is asked in it. */
+const isOver = (state: RequesterState, session: Session): boolean =>
+  session !== undefined && !state.sessions.has(session.id);
 
 /**
  * Each index for itself. Which there are is found out first, since a refused index starts L1/L2 anew;
@@ -70,9 +77,11 @@ function* oneByOne(
   if (isPeerFault(total)) return total;
   const indices: number[] = [];
   for (let index = 1; index <= INDEX_MAX && indices.length < total.count; index++) {
+    const alive = yield* run.heartbeats.due(session);
+    if (isPeerFault(alive)) return alive;
     const found = yield* getMeasurements(state, session, { ...unsigned, operation: index });
     if (!isPeerFault(found)) indices.push(index);
-    else if (!isRefusal(found.code)) return found;
+    else if (!isRefusal(found.code) || isOver(state, session)) return found;
   }
   if (indices.length < total.count)
     return peerFault('MEASUREMENTS_COUNT', `${indices.length} of ${total.count} are there`);

@@ -20,6 +20,7 @@ import {
   RequesterState,
 } from '../../protocols/spdm/requester/state.ts';
 import { requesterConfig } from './attach-config.ts';
+import { Heartbeats } from './attach-heartbeat.ts';
 import { AttachIdentity } from './attach-identity.ts';
 import { type AttachReport, type AttachStep, emptyReport } from './attach-report.ts';
 import { ChainJudge } from './attach-trust.ts';
@@ -52,6 +53,7 @@ export class AttachRun {
   readonly options: AttachOptions;
   readonly link: AttachLink;
   readonly state: RequesterState;
+  readonly heartbeats: Heartbeats;
   readonly judge: ChainJudge;
   readonly psks: readonly PresharedKey[];
   readonly connection: ReadonlySet<string>;
@@ -83,6 +85,7 @@ export class AttachRun {
     const trust = (chain: Uint8Array, wanted: SignatureName | undefined) =>
       this.#trust(chain, wanted);
     this.state = new RequesterState(requesterConfig(options, { identity, psks: this.psks, trust }));
+    this.heartbeats = new Heartbeats(this.state, options.clock ?? (() => performance.now()));
     const pinned = roots.length > 0 || files !== undefined;
     this.report = { ...emptyReport(transport.name, pinned), steps: this.steps };
   }

@@ -104,8 +104,12 @@ const changes: typeof services = [
 async function inside(run: AttachRun, session: RequesterSession, isLast: boolean): Promise<void> {
   const { state } = run;
   const wants = (name: string) => run.session.has(name) && state.sessions.has(session.id);
-  for (const [name, act] of isLast ? [...services, ...changes] : services)
-    if (wants(name)) await act(run, session);
+  for (const [name, act] of isLast ? [...services, ...changes] : services) {
+    if (!wants(name)) continue;
+    // What came of it the next step tells.
+    await run.drive(run.heartbeats.due(session));
+    await act(run, session);
+  }
   if (!state.sessions.has(session.id)) return;
   if (!run.session.has('NO_END')) await run.step('end of session', endSession(state, session));
 }

@@ -6,7 +6,6 @@
 import { LocalError, peerFault } from '../../protocols/codec/refusal.ts';
 import type { Effect } from '../../protocols/engine.ts';
 import { capability, codeNames, errorNames, ResponseCodes } from '../../protocols/spdm/codes.ts';
-import type { Held } from '../../protocols/spdm/responder/deferred.ts';
 import {
   askEndpointInfo,
   updateResponseKey,
@@ -28,6 +27,7 @@ import type { Connection, Trigger } from './server.ts';
 import type { EnginePacket } from './transport.ts';
 
 const MS_PER_S = 1000;
+const US_PER_MS = 1000;
 const NOBODY: KnownRequester = { roots: [], chains: [], publicKeys: [] };
 
 /** `GET_VERSION`, or `ERROR(InvalidRequest)`. */
@@ -50,6 +50,7 @@ export class DeviceConnection implements Connection {
   readonly #spdm: SpdmResponder;
   readonly #device: ServedDevice;
   readonly #built: Built;
+  readonly #ended: () => void;
   readonly #serviceTimeMs: number;
   readonly #note: (event: string, detail: string) => void;
   readonly #watchdogs = new Map<number, { timer: NodeJS.Timeout; period: number }>();
@@ -57,9 +58,10 @@ export class DeviceConnection implements Connection {
   /** GET_ENDPOINT_INFO is to be asked where the requester next speaks: in a session or outside */
   #endpointInfoDue = false;
 
-  constructor(built: Built, options: ResponderOptions) {
+  constructor(built: Built, options: ResponderOptions, ended: () => void) {
     const { crypto, random, device, functionId } = options;
     this.#built = built;
+    this.#ended = ended;
     this.#serviceTimeMs = options.serviceTimeMs ?? 0;
     this.#note = options.note ?? (() => {});
     this.#device = new ServedDevice(crypto, random, device, functionId);
@@ -123,8 +125,7 @@ export class DeviceConnection implements Connection {
     this.#watchdogs.clear();
     for (const timer of this.#service) clearTimeout(timer);
     this.#service.clear();
-    // Nobody is left to talk to: the device may well be switched off and on again.
-    this.#built.identity.deviceReset();
+    this.#ended();
   }
 
   trigger(what: Trigger, sessionId: number): boolean {
@@ -170,7 +171,7 @@ export class DeviceConnection implements Connection {
   #apply(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type === 'session-established') this.#established(effect as SessionEstablished);
-      if (effect.type === 'session-ended') this.#ended(effect as SessionEnded);
+      if (effect.type === 'session-ended') this.#sessionEnded(effect as SessionEnded);
       if (effect.type === 'session-heartbeat') {
         const { sessionId } = effect as SessionHeartbeat;
         this.#arm(sessionId, this.#watchdogs.get(sessionId)?.period ?? 0);
@@ -181,11 +182,10 @@ export class DeviceConnection implements Connection {
   }
 
   /** The answer is held back until its signatures are done, and given up when nobody comes for it. */
-  #serve({ token, work, rdtExponent, rdtm }: Pick<Held, 'token' | 'work'> & Partial<Held>): void {
+  #serve({ token, work, rdtExponent, rdtm }: NonNullable<ResponderOutcome['held']>): void {
     const signatures = work.filter(({ op }) => op === 'sign').length;
     this.#after(signatures * this.#serviceTimeMs, () => this.#spdm.ready(token));
-    if (rdtExponent === undefined || rdtm === undefined) return;
-    this.#after((rdtm * 2 ** rdtExponent) / MS_PER_S, () => this.#spdm.expire(token));
+    this.#after((rdtm * 2 ** rdtExponent) / US_PER_MS, () => this.#spdm.expire(token));
   }
 
   #after(milliseconds: number, act: () => void): void {
@@ -202,7 +202,7 @@ export class DeviceConnection implements Connection {
     this.#arm(sessionId, heartbeatPeriod);
   }
 
-  #ended({ sessionId, reason }: SessionEnded): void {
+  #sessionEnded({ sessionId, reason }: SessionEnded): void {
     this.#note('SESSION', `0x${sessionId.toString(16)} ended: ${reason}`);
     clearTimeout(this.#watchdogs.get(sessionId)?.timer);
     this.#watchdogs.delete(sessionId);

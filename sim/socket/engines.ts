@@ -93,7 +93,6 @@ export interface DeviceFacts {
   }[];
   readonly ctExponent: number;
   readonly dataTransferSize: number;
-  readonly handshakeInTheClear: boolean;
   /** seconds; 0: none */
   readonly heartbeatPeriod: number;
   readonly selectiveStreams: number;
@@ -181,6 +180,8 @@ export interface AttachOptions extends EngineContext {
   readonly peerKey?: Uint8Array;
   /** FUNCTION_ID of the TDI; undefined: the port's that QUERY_RESP names */
   readonly functionId?: number;
+  /** milliseconds since whenever, for HEARTBEAT in time; default: the monotonic clock */
+  readonly clock?: () => number;
   /** one line about each step as it is done */
   readonly note?: (step: string, outcome: string) => void;
 }

@@ -4,7 +4,7 @@ import { ascii, concat, le, toHex } from '../../protocols/codec/bytes.ts';
 import type { Bits } from '../../protocols/codec/field.ts';
 import { isPeerFault } from '../../protocols/codec/refusal.ts';
 import type { SignatureName } from '../../protocols/crypto/algorithms.ts';
-import { baseAsymBits, maskOf, pqcAsymBits } from '../../protocols/spdm/algorithms.ts';
+import { baseAsymBits, maskOf, nameOfBit, pqcAsymBits } from '../../protocols/spdm/algorithms.ts';
 import {
   type CapabilityName,
   capability,
@@ -16,6 +16,7 @@ import {
 import { dmtfEvents } from '../../protocols/spdm/events.ts';
 import { DmtfEventTypes } from '../../protocols/spdm/messages/events.ts';
 import type { SupportedAlgorithms } from '../../protocols/spdm/party.ts';
+import { preferred } from '../../protocols/spdm/preference.ts';
 import { agreedBeforehand } from '../../protocols/spdm/responder/beforehand.ts';
 import type { Deferral } from '../../protocols/spdm/responder/deferred.ts';
 import type { MutualAuthentication } from '../../protocols/spdm/responder/mutual.ts';
@@ -185,14 +186,11 @@ function provisioningOf({ device, now }: ResponderOptions): Omit<Provisioning, '
   };
 }
 
-const USUAL: SignatureName = 'ECDSA_P384';
-
+/** What a requester that offers everything is answered with. */
 function preferredOf({ baseAsym, pqcAsym = 0, pqcFirst }: SupportedAlgorithms): SignatureName {
-  const classic = namesOf(baseAsymBits, baseAsym);
-  // The lowest bits are ML-DSA's, which goes before SLH-DSA.
-  const pqc = namesOf(pqcAsymBits, pqcAsym).reverse();
-  const usual = classic.includes(USUAL) ? USUAL : classic[0];
-  const first = pqcFirst === true ? (pqc[0] ?? usual) : (usual ?? pqc[0]);
+  const classic = nameOfBit(baseAsymBits, preferred('asym', baseAsym));
+  const pqc = nameOfBit(pqcAsymBits, preferred('pqcAsym', pqcAsym));
+  const first = pqcFirst === true ? (pqc ?? classic) : (classic ?? pqc);
   if (first === undefined)
     throw new EngineRefusal('--asym NONE with --pqc_asym NONE: choose an algorithm of either');
   return first as SignatureName;

@@ -27,8 +27,18 @@ export function makeResponder(options: ResponderOptions): ResponderEngine {
   const publicKey = identity.publicKeyOf(preferred);
   if (rootCertificate === undefined || publicKey === undefined)
     throw new EngineRefusal('--cert-dir: it has no chain with its key');
+  let live = 0;
+  // Nobody is left to talk to: the device may well be switched off and on again.
+  const closed = () => {
+    live--;
+    if (live === 0) identity.deviceReset();
+  };
+  const connect = () => {
+    live++;
+    return new DeviceConnection(built, options, closed);
+  };
   return {
-    connect: () => new DeviceConnection(built, options),
+    connect,
     rootCertificate,
     publicKey,
     deviceInfo: `${manufacturer}:${product}:${serial}`,

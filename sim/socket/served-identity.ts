@@ -5,6 +5,7 @@
  * slots may have such (multi-key connections, 1.3).
  */
 
+import { equal } from '../../protocols/codec/bytes.ts';
 import { type SignatureName, signatureFacts } from '../../protocols/crypto/algorithms.ts';
 import type { CryptoProvider } from '../../protocols/crypto/provider.ts';
 import type {
@@ -29,14 +30,17 @@ import type { ProvisionedSlot } from './engines.ts';
 
 const NOT_BEFORE = '20250101000000Z';
 const SHARED_SLOTS = 2;
-/** KeyPairID of the key behind the shared slots. */
+/** KeyPairID of the key behind the shared slots; the first is spare. */
 const SHARED_KEY_PAIR = 2;
 /** What the spare key pair may become besides: a classic kind, since requesters expect one to be named. */
 const SPARE_KIND: KeyKind = 'ECC384';
+const PAIR_CAPABILITIES = ['CertAssocCap', 'KeyUsageCap', 'ShareableCap'] as const;
 const SPARE_CAPABILITIES = [
-  ...(['GenKeyCap', 'ErasableCap', 'CertAssocCap'] as const),
-  ...(['KeyUsageCap', 'AsymAlgoCap', 'ShareableCap'] as const),
-];
+  'GenKeyCap',
+  'ErasableCap',
+  'AsymAlgoCap',
+  ...PAIR_CAPABILITIES,
+] as const;
 const OWN_KEY_SLOT = 4;
 const SLOT_BYTES_MAX = 0x20000;
 
@@ -97,7 +101,8 @@ export class ServedIdentity implements Identity {
     if (known !== undefined) return known;
     const natural = drawnAs(signature);
     const brought = this.#facts.provisioned?.(natural);
-    const store = brought === undefined ? this.#drawnStore(natural) : this.#broughtStore(brought);
+    const store =
+      brought === undefined ? this.#drawnStore(natural) : this.#broughtStore(natural, brought);
     this.#stores.set(kind, store);
     return store;
   }
@@ -160,23 +165,13 @@ export class ServedIdentity implements Identity {
       });
     };
     const pair = (plan: DeviceChainPlan): KeyPairPlan => ({
-      capabilities: ['CertAssocCap', 'KeyUsageCap', 'ShareableCap'],
+      capabilities: PAIR_CAPABILITIES,
       kind,
       privateKey: plan.leaf.privateKey,
       ...(alias ? { alias: this.#aliasKey(plan) } : {}),
     });
     const first = draw(0, signature);
-    // The first is nobody's: to be certified, erased and generated anew.
-    const spare = Random.fromSeed(seed).split(`spare ${kind}`);
-    const keyPairs: KeyPairPlan[] = [
-      {
-        capabilities: SPARE_CAPABILITIES,
-        kinds: [...new Set([kind, SPARE_KIND])],
-        kind,
-        privateKey: crypto.generateSigningKey(signature, (size) => spare.bytes(size)),
-      },
-      pair(first),
-    ];
+    const keyPairs: KeyPairPlan[] = [this.#spare(signature), pair(first)];
     const isOwn = (slot: number) => slot === OWN_KEY_SLOT && this.#facts.multiKey;
     for (const slot of this.#slots.filter((each) => !isOwn(each))) {
       const drawn = slot === 0 ? first : draw(slot, authority);
@@ -201,27 +196,36 @@ export class ServedIdentity implements Identity {
     };
   }
 
-  #broughtStore(brought: readonly ProvisionedSlot[]): DeviceStore {
+  #broughtStore(signature: SignatureName, brought: readonly ProvisionedSlot[]): DeviceStore {
     const { crypto } = this.#facts;
-    const keys: Uint8Array[] = [];
-    const idOf = (key: Uint8Array): number => {
-      const at = keys.findIndex((known) => known.join() === key.join());
-      return at < 0 ? keys.push(key) : at + 1;
+    const kind = kindOf(signature);
+    const keyPairs: KeyPairPlan[] = [this.#spare(signature)];
+    const idOf = (privateKey: Uint8Array): number => {
+      const at = keyPairs.findIndex(
+        (pair) => pair.privateKey && equal(pair.privateKey, privateKey),
+      );
+      return at < 0 ? keyPairs.push({ capabilities: PAIR_CAPABILITIES, kind, privateKey }) : at + 1;
     };
-    const known = brought.filter(({ slot }) => this.#slots.includes(slot));
-    const slots = known.map(({ slot, certificates, key }) => ({
-      slot,
-      bytesMax: SLOT_BYTES_MAX,
-      chains: [{ keyPairId: idOf(key.privateKey), certificates }],
-    }));
-    const [one] = brought;
-    const kind = one && kindOf(one.key.algorithm);
-    const keyPairs = keys.map((privateKey) => ({ kind: kind!, privateKey }));
-    return new DeviceStore({
-      crypto,
-      keyPairs: keyPairs.length > 0 ? keyPairs : [{}],
-      slots,
-      publicKeys: [1],
-    });
+    const slots = brought
+      .filter(({ slot }) => this.#slots.includes(slot))
+      .map(({ slot, certificates, key }) => ({
+        slot,
+        bytesMax: SLOT_BYTES_MAX,
+        chains: [{ keyPairId: idOf(key.privateKey), certificates }],
+      }));
+    return new DeviceStore({ crypto, keyPairs, slots, publicKeys: [SHARED_KEY_PAIR] });
+  }
+
+  /** Nobody's key pair: to be certified, erased and generated anew. */
+  #spare(signature: SignatureName): KeyPairPlan {
+    const { crypto, seed } = this.#facts;
+    const kind = kindOf(signature);
+    const random = Random.fromSeed(seed).split(`spare ${kind}`);
+    return {
+      capabilities: SPARE_CAPABILITIES,
+      kinds: [...new Set([kind, SPARE_KIND])],
+      kind,
+      privateKey: crypto.generateSigningKey(signature, (size) => random.bytes(size)),
+    };
   }
 }

@@ -57,6 +57,8 @@ const chunkSend: Live = ({ state, session }) => {
 /** The answer to the encapsulated request that is out, or a request for one. */
 const encapsulated: Live = ({ world, state, session, draw }) => {
   const { negotiated, version } = state;
+  // The requester may have stayed behind where a message of its place took the responder further.
+  if (world.pair.requester.negotiated === undefined) return undefined;
   if (negotiated === undefined || !bothHave(negotiated, 'ENCAP_CAP')) return undefined;
   const inside = session !== undefined;
   const flow = state.encapsulated.find(

@@ -15,6 +15,7 @@ import { count, type Epoch, SLOW_MS, type Tally } from './target.ts';
 import { type Place, Places, remembered, VERSIONS, type World, worldAt } from './world.ts';
 
 const ERROR = 0x7f;
+const CHUNK_SEND = 0x85;
 const RESPONSE_NOT_READY = 0x42;
 const LARGE_RESPONSE = 0x0f;
 const DECRYPT_ERROR = 0x06;
@@ -170,7 +171,9 @@ function tryOne(world: World, message: Message, at: Try): boolean {
     follow(world, message, outcome);
     const ended = outcome.effects.some((effect) => effect.type === 'session-ended');
     const moved = !same(core, essence(world));
-    if (refuses(outcome.answer) && !ended) {
+    // The last chunk may complete a request that its own protocol meets with silence.
+    const completes = outcome.answer === undefined && outcome.request[1] === CHUNK_SEND;
+    if (refuses(outcome.answer) && !ended && !completes) {
       if (moved) found(`${outcomeOf(outcome.answer)} changed the state`);
       else if (full && remembered(world.pair) !== before)
         found(`${outcomeOf(outcome.answer)} changed what is remembered`);

@@ -2,6 +2,7 @@
 
 import { type PeerFault, peerFault } from '../../codec/refusal.ts';
 import { AlgTypes, measurementHashBits, type Negotiated, nameOfBit } from '../algorithms.ts';
+import { DATA_TRANSFER_SIZE_MIN } from '../chunk-limits.ts';
 import { type CapabilityName, capability, SpdmVersions } from '../codes.ts';
 import type { MessageValue } from '../messages/registry.ts';
 import {
@@ -13,7 +14,6 @@ import {
 } from '../negotiate.ts';
 import type { RequesterState } from './state.ts';
 
-const DATA_TRANSFER_SIZE_MIN = 42;
 const OPAQUE_FORMATS = 3;
 /** 2^31 us are more than half an hour; a peer's exponent is not to make a deadline that no clock can hold. */
 const CT_EXPONENT_MAX = 31;

@@ -8,7 +8,7 @@ import type { MessageValue } from '../messages/registry.ts';
 import { summaryPresent } from '../negotiate.ts';
 import { SigningContexts } from '../signing.ts';
 import { l1l2 } from '../transcript.ts';
-import { chainOf, signatureFits } from './certificates.ts';
+import { chainOf, leafOf, signatureFits } from './certificates.ts';
 import { type Exchange, hashName, type RequesterSession, type RequesterState } from './state.ts';
 import { transact } from './transact.ts';
 
@@ -32,6 +32,7 @@ export function* challenge(
   slot: number,
   summaryType: number,
 ): Exchange<ChallengeResult> {
+  leafOf(state, slot);
   const { CHALLENGE } = RequestCodes;
   const Nonce = state.config.random(32);
   const summary = summaryPresent(summaryType, state.responderFlags);
@@ -114,6 +115,7 @@ export function* getMeasurements(
   session: RequesterSession | undefined,
   asked: MeasurementsRequest,
 ): Exchange<Measurements> {
+  if (asked.signed) leafOf(state, asked.slot);
   const { GET_MEASUREMENTS } = RequestCodes;
   const context = { RequesterContext: state.config.random(8) };
   const signing = asked.signed

@@ -197,7 +197,12 @@ export function trustChain(state: RequesterState, slot: number): LeafKey | PeerF
   return leaf;
 }
 
-function leafOf(state: RequesterState, slot: number): LeafKey {
+/**
+ * The key that signs for a slot. To be asked for before anything is sent that only this key can answer.
+ * @throws LocalError if the slot's chain has not been fetched, or is not trusted
+ */
+export function leafOf(state: RequesterState, slot: number): LeafKey {
+  chainOf(state, slot);
   const leaf = state.leaves.get(slot);
   if (leaf === undefined)
     throw new LocalError(`slot: the chain of slot ${slot} is not trusted yet`);

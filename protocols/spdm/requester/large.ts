@@ -7,22 +7,20 @@
 import { concat } from '../../codec/bytes.ts';
 import { decode, encode } from '../../codec/layout.ts';
 import { isPeerFault, type PeerFault, peerFault, refusalText } from '../../codec/refusal.ts';
+import {
+  chunkHeadSize,
+  chunkSizeMin,
+  chunksMax,
+  DATA_TRANSFER_SIZE_MIN,
+  EARLY_ERROR,
+  LAST_CHUNK,
+} from '../chunk-limits.ts';
 import { ErrorCodes, RequestCodes, ResponseCodes } from '../codes.ts';
 import * as layouts from '../messages/chunks.ts';
 import { bothHave } from '../negotiate.ts';
 import { recordRoom } from '../secured-message.ts';
 import { send } from './send.ts';
 import type { Exchange, RequesterSession, RequesterState } from './state.ts';
-
-const DATA_TRANSFER_SIZE_MIN = 42;
-const CHUNK_HEAD_SIZE = 12;
-const FIRST_CHUNK_HEAD_SIZE = 16;
-const CHUNK_MIN = DATA_TRANSFER_SIZE_MIN - CHUNK_HEAD_SIZE;
-const FIRST_CHUNK_MIN = DATA_TRANSFER_SIZE_MIN - FIRST_CHUNK_HEAD_SIZE;
-const LAST_CHUNK = 1;
-const EARLY_ERROR = 1;
-
-const sequences = (version: number): number => (version >= 0x14 ? 0x100000000 : 0x10000);
 
 /** An answer as it came, or put together from chunks: then nothing pads it. */
 export interface Whole {
@@ -84,10 +82,9 @@ function* sendChunks(
   state.nextHandle = (handle + 1) % 256;
   for (let at = 0, sequence = 0; ; sequence++) {
     const isFirst = sequence === 0;
-    const head = isFirst ? FIRST_CHUNK_HEAD_SIZE : CHUNK_HEAD_SIZE;
-    const size = Math.min(roomOf(state, session) - head, clear.length - at);
+    const size = Math.min(roomOf(state, session) - chunkHeadSize(sequence), clear.length - at);
     const isLast = at + size === clear.length;
-    if (sequence >= sequences(state.version))
+    if (sequence >= chunksMax(state.version))
       return peerFault('REQUEST_TOO_LARGE', 'more chunks than sequence numbers');
     const message = encode(
       layouts.chunkSend,
@@ -158,7 +155,7 @@ export function* fetchLarge(
   let size = 0;
   let total = 0;
   for (let sequence = 0; ; sequence++) {
-    if (!chunked(state) || sequence >= sequences(state.version))
+    if (!chunked(state) || sequence >= chunksMax(state.version))
       return peerFault('CHUNK_RESPONSE', 'a large response that was not agreed to');
     const message = encode(
       layouts.chunkGet,
@@ -214,7 +211,7 @@ function readChunk(
   const isLast = (Param1 & LAST_CHUNK) !== 0;
   if (size > total || isLast !== (size === total))
     return fault(`${size} of ${total} bytes, last chunk ${isLast}`);
-  const least = sequence === 0 ? FIRST_CHUNK_MIN : CHUNK_MIN;
-  if (!isLast && data.length < least) return fault(`a chunk of ${data.length} bytes`);
+  if (!isLast && data.length < chunkSizeMin(sequence))
+    return fault(`a chunk of ${data.length} bytes`);
   return { data, total };
 }

@@ -9,7 +9,7 @@ import { SessionKeys, sessionScopes } from '../session-keys.ts';
 import { type OwnExchange, startExchange } from '../session-secret.ts';
 import { SigningContexts } from '../signing.ts';
 import { SessionTranscript } from '../transcript.ts';
-import { chainOf, signatureFits } from './certificates.ts';
+import { chainOf, leafOf, signatureFits } from './certificates.ts';
 import { finish } from './finish.ts';
 import {
   type Exchange,
@@ -51,7 +51,7 @@ export function* openSession(
     return peerFault('KEY_EXCHANGE_CAP', 'one of the two does no key exchange');
   if (!opaqueUsable(negotiated))
     return peerFault('KEY_EXCHANGE_OPAQUE', 'OpaqueDataFmt1 was not agreed on');
-  chainOf(state, asked.slot);
+  leafOf(state, asked.slot);
   const own = startExchange(crypto, suiteOrThrow(state), random);
   if (own === undefined) throw new LocalError('state: the negotiated DHE is not computed here');
   state.work.push({ op: 'dhe-generate' });

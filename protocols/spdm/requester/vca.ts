@@ -2,7 +2,7 @@
 
 import { isPeerFault, type PeerFault, peerFault } from '../../codec/refusal.ts';
 import { AlgTypes, baseAsymIn, type Negotiated } from '../algorithms.ts';
-import { capability, RequestCodes, ResponseCodes, SpdmVersions } from '../codes.ts';
+import { capability, flagsIn, RequestCodes, ResponseCodes, SpdmVersions } from '../codes.ts';
 import { MULTI_KEY_CONN, negotiatedOf } from '../negotiate.ts';
 import { capabilitiesFault, missingFault, selectionFault } from './answer-rules.ts';
 import type { Exchange, RequesterConfig, RequesterState } from './state.ts';
@@ -33,7 +33,7 @@ export function* negotiate(state: RequesterState): Exchange<Negotiated> {
     Param2: 0,
     CTExponent: config.ctExponent,
     ExtFlags: 0,
-    Flags: config.flags,
+    Flags: flagsIn(version, config.flags),
     DataTransferSize: config.dataTransferSize,
     MaxSPDMmsgSize: config.maxSpdmMsgSize,
   });
@@ -42,7 +42,7 @@ export function* negotiate(state: RequesterState): Exchange<Negotiated> {
   const fault = capabilitiesFault(state.version, value);
   if (fault !== undefined) return fault;
   state.transcript.a.add(caps.request, caps.response);
-  state.responderFlags = value.Flags;
+  state.responderFlags = flagsIn(version, value.Flags);
   state.responderExtFlags = version >= SpdmVersions.V1_4 ? value.ExtFlags : 0;
   state.responderCtExponent = value.CTExponent;
   state.responderDataTransferSize = value.DataTransferSize ?? Number.POSITIVE_INFINITY;
@@ -125,7 +125,7 @@ function* negotiateAlgorithms(state: RequesterState): Exchange<Negotiated> {
   const outside = selectionFault(state, asked, selected, answer.response.length);
   if (outside !== undefined) return outside;
   // A 1.0 request carries no flags.
-  const requesterFlags = version >= SpdmVersions.V1_1 ? flags : 0;
+  const requesterFlags = version >= SpdmVersions.V1_1 ? flagsIn(version, flags) : 0;
   const offered = { version, requesterFlags, responderFlags, otherParams: OtherParamsSupport };
   const negotiated = negotiatedOf(offered, selected);
   if (isPeerFault(negotiated)) return negotiated;

@@ -1,10 +1,10 @@
 /** What the Flags and sizes of GET_CAPABILITIES must keep to (DSP0274 10.3), as a table of rules. */
 
 import type { ValueOf } from '../../codec/field.ts';
+import { DATA_TRANSFER_SIZE_MIN } from '../chunk-limits.ts';
 import { type CapabilityName, capability, SpdmVersions } from '../codes.ts';
 import type { getCapabilities } from '../messages/vca.ts';
 
-const DATA_TRANSFER_SIZE_MIN = 42;
 const SIGNED = 2;
 
 /** Value of a capability field. */

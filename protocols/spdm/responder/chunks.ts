@@ -8,7 +8,15 @@ import { concat, le } from '../../codec/bytes.ts';
 import type { ValueOf } from '../../codec/field.ts';
 import { encode } from '../../codec/layout.ts';
 import type { Effect } from '../../engine.ts';
-import { ErrorCodes, RequestCodes, ResponseCodes } from '../codes.ts';
+import {
+  chunkHeadSize,
+  chunkSizeMin,
+  chunksMax,
+  DATA_TRANSFER_SIZE_MIN,
+  EARLY_ERROR,
+  LAST_CHUNK,
+} from '../chunk-limits.ts';
+import { ErrorCodes, RequestCodes, ResponseCodes, SpdmVersions } from '../codes.ts';
 import * as layouts from '../messages/chunks.ts';
 import { bothHave } from '../negotiate.ts';
 import { recordOverhead, recordRoom } from '../secured-message.ts';
@@ -44,20 +52,6 @@ export interface Transfers {
   receiving?: Receiving | undefined;
   sending?: Sending | undefined;
 }
-
-const DATA_TRANSFER_SIZE_MIN = 42;
-/** Headers of CHUNK_SEND and CHUNK_RESPONSE, and of the first of each. */
-const CHUNK_HEAD_SIZE = 12;
-const FIRST_CHUNK_HEAD_SIZE = 16;
-/** Smallest chunk that is not the last: what is left of the smallest DataTransferSize. */
-const CHUNK_MIN = DATA_TRANSFER_SIZE_MIN - CHUNK_HEAD_SIZE;
-const FIRST_CHUNK_MIN = DATA_TRANSFER_SIZE_MIN - FIRST_CHUNK_HEAD_SIZE;
-const LAST_CHUNK = 1;
-const EARLY_ERROR = 1;
-const SEQUENCES_BEFORE_1_4 = 0x10000;
-const SEQUENCES = 0x100000000;
-
-const sequences = (version: number): number => (version >= 0x14 ? SEQUENCES : SEQUENCES_BEFORE_1_4);
 
 function transfersOf(state: ResponderState, turn: Turn): Transfers {
   const id = turn.session?.id;
@@ -101,6 +95,8 @@ function inChunks(state: ResponderState, turn: Turn, answer: Uint8Array): ErrorA
   const sides = { requesterFlags: state.requesterFlags, responderFlags: state.config.flags };
   if (!bothHave(sides, 'CHUNK_CAP') || answer.length > state.requesterMaxSpdmMsgSize) {
     turn.commits = [];
+    // The code came with 1.2.
+    if (turn.version < SpdmVersions.V1_2) return { error: ErrorCodes.Unspecified };
     return { error: ErrorCodes.ResponseTooLarge, extended: le(answer.length, 4) };
   }
   const handle = state.nextHandle;
@@ -122,8 +118,10 @@ export function answerChunkGet(
   if (sending === undefined) return unexpected;
   const { handle, message, next, sent } = sending;
   if (value.Param2 !== handle || value.ChunkSeqNo !== next) return invalid;
-  const head = next === 0 ? FIRST_CHUNK_HEAD_SIZE : CHUNK_HEAD_SIZE;
-  const size = Math.min(answerLimit(state, turn.session) - head, message.length - sent);
+  const size = Math.min(
+    answerLimit(state, turn.session) - chunkHeadSize(next),
+    message.length - sent,
+  );
   const last = sent + size === message.length;
   const first = next === 0 ? { LargeMessageSize: message.length } : {};
   const reply = encode(
@@ -138,7 +136,7 @@ export function answerChunkGet(
   );
   turn.commits.push(() => {
     sending.sent += size;
-    sending.next = (next + 1) % sequences(turn.version);
+    sending.next = (next + 1) % chunksMax(turn.version);
     if (!last) return;
     transfers.sending = undefined;
     turn.late.push(sending.effects);
@@ -153,7 +151,7 @@ type ChunkSend = ValueOf<typeof layouts.chunkSend>;
 function firstFault(state: ResponderState, value: ChunkSend): ErrorAnswer | undefined {
   const { LargeMessageSize: size = 0, SPDMchunk: chunk } = value;
   const isLast = (value.Param1 & LAST_CHUNK) !== 0;
-  if (value.ChunkSeqNo !== 0 || isLast || chunk.length < FIRST_CHUNK_MIN) return invalid;
+  if (value.ChunkSeqNo !== 0 || isLast || chunk.length < chunkSizeMin(0)) return invalid;
   if (size > state.config.maxSpdmMsgSize) return { error: ErrorCodes.RequestTooLarge };
   return size <= DATA_TRANSFER_SIZE_MIN || chunk.length >= size ? invalid : undefined;
 }
@@ -166,7 +164,7 @@ function laterFault(receiving: Receiving, value: ChunkSend): ErrorAnswer | undef
   const inSequence = value.ChunkSeqNo === receiving.next && value.ChunkSeqNo !== 0;
   if (value.Param2 !== receiving.handle || !inSequence) return invalid;
   if (isLast !== (received === receiving.size) || received > receiving.size) return invalid;
-  return isLast || chunk.length >= CHUNK_MIN ? undefined : invalid;
+  return isLast || chunk.length >= chunkSizeMin(receiving.next) ? undefined : invalid;
 }
 
 export function answerChunkSend(state: ResponderState, turn: Turn, value: ChunkSend): Answer {
@@ -186,7 +184,7 @@ export function answerChunkSend(state: ResponderState, turn: Turn, value: ChunkS
   const into = receiving ?? { handle, size, next: 0, received: 0, parts: [] };
   into.parts.push(chunk);
   into.received += chunk.length;
-  into.next = (into.next + 1) % sequences(turn.version);
+  into.next = (into.next + 1) % chunksMax(turn.version);
   transfers.receiving = into.received < into.size ? into : undefined;
   if (transfers.receiving !== undefined) return acknowledge(turn, value, 0, new Uint8Array(0));
   const request = concat(...into.parts);

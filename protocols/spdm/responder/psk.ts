@@ -155,21 +155,23 @@ function answerPskFinish(
 ): Answer {
   const { hashSize } = state.negotiated!;
   const { keys, transcript } = session;
-  transcript.add(turn.request.subarray(0, turn.request.length - hashSize));
-  const covered = transcript.bytes();
+  const bare = turn.request.subarray(0, turn.request.length - hashSize);
+  const covered = concat(transcript.bytes(), bare);
   turn.work.push({ op: 'hash', bytes: covered.length }, { op: 'hmac', bytes: hashSize });
   if (!equal(keys.verifyData('request', covered), value.RequesterVerifyData)) {
     const reason = 'PSK_FINISH RequesterVerifyData is wrong';
     turn.commits.push(() => state.endSession(session.id, turn.effects, reason));
     return { error: ErrorCodes.DecryptError };
   }
-  transcript.add(value.RequesterVerifyData);
   const opaque = turn.version >= SpdmVersions.V1_4 ? { OpaqueData: new Uint8Array(0) } : {};
   const answer = { ...answerHeader(turn, ResponseCodes.PSK_FINISH_RSP), ...opaque };
   const facts = connectionFacts(turn.version, state.negotiated);
   const reply = encode(layouts.pskFinishRsp, answer, facts);
-  transcript.add(reply);
-  turn.commits.push(() => enterData(state, turn, session));
+  // TH goes on with an answer that is given, not with one that is held and dropped.
+  turn.commits.push(() => {
+    transcript.add(turn.request, reply);
+    enterData(state, turn, session);
+  });
   return reply;
 }
 

@@ -20,7 +20,7 @@ import {
 import type { SealFacts } from '../session-keys.ts';
 import { isCarrier } from '../transcript.ts';
 import { awaited, fitting } from './chunks.ts';
-import { defer, dropHeld } from './deferred.ts';
+import { defer, dropHeld, type Held } from './deferred.ts';
 import { requestInFlight } from './encapsulated.ts';
 import { turnOwnKey } from './encapsulated-requests.ts';
 import { handlers } from './handlers.ts';
@@ -56,7 +56,7 @@ export interface ResponderOutcome {
   readonly work: readonly Work[];
   readonly effects: readonly Effect[];
   /** an answer was held back: call `ready` with its token once this work is done */
-  readonly held?: { readonly token: number; readonly work: readonly Work[] };
+  readonly held?: Pick<Held, 'token' | 'work' | 'rdtExponent' | 'rdtm'>;
 }
 
 interface Answered {

@@ -1,14 +1,15 @@
 /**
- * What a responder selects of a NEGOTIATE_ALGORITHMS (DSP0274 10.4): of each kind the strongest both
+ * What a responder selects of a NEGOTIATE_ALGORITHMS (DSP0274 10.4): of each kind the preferred one both
  * support, of two families the one its policy prefers, and nothing a later version added.
  */
 
 import type { ValueOf } from '../../codec/field.ts';
-import { AlgTypes, baseAsymIn, pqcAsymBits } from '../algorithms.ts';
+import { AlgTypes, baseAsymIn } from '../algorithms.ts';
 import { capability, flagsIn, SpdmVersions } from '../codes.ts';
 import type * as vca from '../messages/vca.ts';
 import { bothHave, computesWith, MULTI_KEY_CONN, type Offered, tableBits } from '../negotiate.ts';
 import type { SpdmParty } from '../party.ts';
+import { highestBit, type PreferenceKind, preferred } from '../preference.ts';
 
 type Negotiate = ValueOf<typeof vca.negotiateAlgorithms>;
 type Algorithms = ValueOf<typeof vca.algorithms>;
@@ -21,17 +22,17 @@ export type Selecting = Pick<SpdmParty, 'algorithms' | 'flags'>;
 const FIXED_FIELD_BYTES = 0x20;
 const OPAQUE_FORMATS = 3;
 
-/** The most significant bit both masks have: the stronger algorithm in the classic tables of 10.4. */
-export function strongest(offered: number, supported: number): number {
-  const common = (offered & supported) >>> 0;
-  return common === 0 ? 0 : 2 ** (31 - Math.clz32(common));
-}
+/** The one of a kind that both have and is preferred; 0: there is none. */
+const agreed = (kind: PreferenceKind, offered: number, supported: number): number =>
+  preferred(kind, (offered & supported) >>> 0);
 
-const ML_DSA = 2 ** pqcAsymBits.SLH_DSA_SHA2_128S[0] - 1;
-/** ML-DSA before SLH-DSA, whose signatures are ten times as long; then the stronger. */
-function strongestPqc(offered: number, supported: number): number {
-  return strongest(offered & ML_DSA, supported) || strongest(offered, supported);
-}
+const kindOf: Readonly<Record<number, PreferenceKind>> = {
+  [AlgTypes.DHE]: 'dhe',
+  [AlgTypes.AEAD]: 'aead',
+  [AlgTypes.ReqBaseAsym]: 'asym',
+  [AlgTypes.ReqPqcAsym]: 'pqcAsym',
+  [AlgTypes.KEM]: 'kem',
+};
 
 /** What is supported per AlgType, at `version`. */
 function supportedTables(config: Selecting, version: number): Readonly<Record<number, number>> {
@@ -107,19 +108,24 @@ function neededTables(config: Selecting, version: number): Readonly<Record<numbe
 /** The request's tables with a selection in each; what loses or is unknown is answered 0. */
 function chooseTables(config: Selecting, version: number, value: Negotiate): Tables {
   const supported = neededTables(config, version);
-  const pick = (type: number, by: typeof strongest) =>
-    by(tableBits(value.AlgStruct, type), supported[type] ?? 0);
+  const pick = (type: number) => {
+    const offered = tableBits(value.AlgStruct, type);
+    const known = supported[type] ?? 0;
+    const kind = kindOf[type];
+    // There is one key schedule.
+    return kind === undefined ? offered & known : agreed(kind, offered, known);
+  };
   const chosen = new Map<number, number>();
   const pairs = [
-    [AlgTypes.DHE, AlgTypes.KEM, strongest],
-    [AlgTypes.ReqBaseAsym, AlgTypes.ReqPqcAsym, strongestPqc],
+    [AlgTypes.DHE, AlgTypes.KEM],
+    [AlgTypes.ReqBaseAsym, AlgTypes.ReqPqcAsym],
   ] as const;
-  for (const [classicType, pqcType, by] of pairs) {
-    const picked = oneFamily(config, pick(classicType, strongest), pick(pqcType, by));
+  for (const [classicType, pqcType] of pairs) {
+    const picked = oneFamily(config, pick(classicType), pick(pqcType));
     chosen.set(classicType, picked.classic).set(pqcType, picked.pqc);
   }
   return value.AlgStruct.map(({ AlgType }) =>
-    tableOf(AlgType, chosen.get(AlgType) ?? pick(AlgType, strongest)),
+    tableOf(AlgType, chosen.get(AlgType) ?? pick(AlgType)),
   );
 }
 
@@ -132,7 +138,7 @@ function otherParams(
 ): number {
   if (version < V1_2) return 0;
   const formats = asked & (config.algorithms.opaqueFormats ?? OPAQUE_FORMATS) & OPAQUE_FORMATS;
-  const format = strongest(formats, OPAQUE_FORMATS);
+  const format = highestBit(formats);
   const cap = capability(requesterFlags, 'MULTI_KEY_CAP');
   // One that has nothing else is taken at its word.
   const multiKey = cap === 1 || (cap === 2 && config.algorithms.multiKey !== false);
@@ -152,19 +158,19 @@ export function choose(config: Selecting, requesterFlags: number, value: Negotia
   const pqcSupported = version >= V1_4 ? (ours.pqcAsym ?? 0) : 0;
   const asym = oneFamily(
     config,
-    strongest(value.BaseAsymAlgo, baseAsymIn(version, ours.baseAsym)),
-    strongestPqc(value.PqcAsymAlgo, pqcSupported),
+    agreed('asym', value.BaseAsymAlgo, baseAsymIn(version, ours.baseAsym)),
+    agreed('pqcAsym', value.PqcAsymAlgo, pqcSupported),
   );
   const mel = capability(flags, 'MEL_CAP') === 0 ? 0 : (ours.melSpecification ?? 0);
   return {
     Length: 36 + 4 * AlgStruct.length,
     MeasurementSpecificationSel: measures ? 1 : 0,
     OtherParamsSelection: otherParams(config, version, requesterFlags, value.OtherParamsSupport),
-    MeasurementHashAlgo: measures ? strongest(0xffffffff, ours.measurementHash) : 0,
+    MeasurementHashAlgo: measures ? highestBit(ours.measurementHash) : 0,
     BaseAsymSel: signs ? asym.classic : 0,
-    BaseHashSel: hashes ? strongest(value.BaseHashAlgo, ours.baseHash) : 0,
+    BaseHashSel: hashes ? agreed('hash', value.BaseHashAlgo, ours.baseHash) : 0,
     PqcAsymSel: signs ? asym.pqc : 0,
-    MELspecificationSel: version >= V1_3 ? strongest(value.MELspecification, mel) : 0,
+    MELspecificationSel: version >= V1_3 ? highestBit(value.MELspecification & mel) : 0,
     ExtAsymSel: [],
     ExtHashSel: [],
     AlgStruct,

@@ -82,7 +82,7 @@ function answerCapabilities(
   );
   turn.commits.push(() => {
     state.version = version;
-    state.requesterFlags = flags;
+    state.requesterFlags = flagsIn(version, flags);
     state.requesterDataTransferSize = value.DataTransferSize ?? Number.POSITIVE_INFINITY;
     state.requesterMaxSpdmMsgSize = value.MaxSPDMmsgSize ?? Number.POSITIVE_INFINITY;
     state.transcript.a.add(turn.request, reply);

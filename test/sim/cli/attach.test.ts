@@ -86,7 +86,7 @@ test('over MCTP, with other algorithms and portable cryptography', async () => {
     hash: 'SHA_256',
     asym: 'ECDSA_P256',
     exchange: 'SECP_256_R1',
-    requesterAsym: 'EDDSA_448',
+    requesterAsym: 'ECDSA_P384',
     aead: 'AES_128_GCM',
     measurementHash: 'SHA_256',
     multiKey: true,

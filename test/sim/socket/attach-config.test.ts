@@ -68,7 +68,7 @@ test('what VER_ONLY takes for granted: one of each kind, the classic family firs
   assert.is(capability(flags, 'PSK_CAP'), 2);
   assert.equal(
     [selected.baseAsym, selected.pqcAsym, selected.dhe, selected.kem, selected.aead],
-    [0x800, 0, 0x20, 0, 4],
+    [0x80, 0, 0x10, 0, 2],
   );
   const pqc = provisionedPeer(
     { peerCapabilities: { PSK_CAP: 1 } },

@@ -68,7 +68,7 @@ function sweep(options: PairOptions, codes?: readonly number[]): void {
     const clear = options.flags?.HANDSHAKE_IN_THE_CLEAR_CAP === 1;
     const expected = clear && name === 'FINISH_RSP' ? ['FINISH_VERIFY_DATA'] : faults[name]!;
     const title = `answer ${answer.index}, ${name}${sealed ? ', sealed' : ''}${clear ? ', clear' : ''}`;
-    test(title, () => {
+    test(`F-S01 ${title}`, () => {
       const met = new Set<string>();
       for (const { name: lie, bytes } of wrongAnswers(whole, answer)) {
         const pair = answering(new Pair(options), answer.index, bytes);

@@ -101,7 +101,7 @@ for (const [flow, options] of Object.entries(flows))
     const first = playTo(index, options);
     if (first === undefined) break;
     const table = layoutOf(first.message[1]!)!;
-    test(`${flow}: request ${index}, ${table.name}`, () => {
+    test(`F-S01 ${flow}: request ${index}, ${table.name}`, () => {
       const { message, pair } = first;
       const facts = connectionFacts(message[0]!, pair.responder.state.negotiated);
       const wrong = [...mutations(table, message, facts)].filter(

@@ -205,7 +205,7 @@ test('ALGORITHMS: one bit of each, the strongest both have', () => {
   );
 });
 
-test('ALGORITHMS: of several that both have, the most significant bit', () => {
+test('ALGORITHMS: of several that both have, what TEE-I/O devices are built with', () => {
   const both = { measurementHash: 6, baseAsym: 0x90, baseHash: 3, dhe: 0x18, aead: 7 };
   const pair = pairOf({ responder: { algorithms: both } });
   pair.plain(GET_VERSION);
