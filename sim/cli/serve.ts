@@ -41,6 +41,7 @@ interface ServeOptions extends OwnOptions, FileOptions {
   readonly maxConnections?: number;
   readonly psk: readonly PresharedKey[];
   readonly serviceTimeMs?: number;
+  readonly quirk?: 'spdm-emu';
 }
 
 const IDENTITY_SEED_DEFAULT = 1;
@@ -144,6 +145,7 @@ function makeEngine(
       ...(files === undefined ? {} : { files }),
       ...(transmitSize === undefined ? {} : { transmitSize }),
       ...(options.serviceTimeMs === undefined ? {} : { serviceTimeMs: options.serviceTimeMs }),
+      ...(options.quirk === undefined ? {} : { quirk: options.quirk }),
       note,
       keyLog,
     });
@@ -293,6 +295,12 @@ export function registerServe(program: Command, io: Io, engines: Engines): void 
       [],
     )
     .option('--psk <HINT=HEX>', PSK_HELP, pskOption, [])
+    .addOption(
+      new Option(
+        '--quirk <WHOSE>',
+        'spdm-emu: acknowledge SET_CERTIFICATE and SET_KEY_PAIR_INFO and do nothing, as the DMTF sample',
+      ).choices(['spdm-emu']),
+    )
     .option(
       '--service-time-ms <N>',
       'each signature takes this long, and the requester is told to come back (ResponseNotReady)',

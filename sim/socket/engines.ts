@@ -137,6 +137,8 @@ export interface ResponderOptions extends EngineContext {
   readonly psks?: readonly PresharedKey[];
   /** real milliseconds that a signature takes: ResponseNotReady comes first; default 0, none */
   readonly serviceTimeMs?: number;
+  /** plays the DMTF sample where it acknowledges what it does not do; default: does it, or refuses */
+  readonly quirk?: 'spdm-emu';
   /** seconds since 1970: when certificates must be valid; default: whenever */
   readonly now?: () => number;
   /** FUNCTION_ID of the one TDI: bus 15:8, device 7:3, function 2:0 */

@@ -171,7 +171,7 @@ function sizesOf(options: ResponderOptions, flags: number) {
   };
 }
 
-function provisioningOf({ device, now }: ResponderOptions): Omit<Provisioning, 'store'> {
+function provisioningOf({ device, now, quirk }: ResponderOptions): Omit<Provisioning, 'store'> {
   const { manufacturer, product, serial } = device;
   return {
     csr: {
@@ -183,6 +183,7 @@ function provisioningOf({ device, now }: ResponderOptions): Omit<Provisioning, '
     ...(now === undefined ? {} : { now }),
     // A device on a desk: whoever reaches it may provision it.
     trustedEnvironment: () => true,
+    pretends: quirk === 'spdm-emu',
   };
 }
 

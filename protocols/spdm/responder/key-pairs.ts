@@ -9,7 +9,12 @@ import * as layouts from '../messages/key-pairs.ts';
 import { keyPairChange } from '../provisioning/key-pair-changes.ts';
 import { type KeyKind, masksOf } from '../provisioning/kinds.ts';
 import { keyPairOf, naturalSignature } from '../provisioning/tables.ts';
-import { type KeyPairChanged, refusedBy, resetRequired } from './provisioning.ts';
+import {
+  type KeyPairChanged,
+  type ProvisioningPretended,
+  refusedBy,
+  resetRequired,
+} from './provisioning.ts';
 import {
   type Answer,
   answerHeader,
@@ -99,13 +104,20 @@ function answerSetKeyPairInfo(
   const commit = known === 0 ? store.prepare(change, when) : undefined;
   if (commit === undefined) return invalid;
   if (typeof commit !== 'function') return refusedBy(turn, commit);
+  const acknowledged = () =>
+    encode(layouts.setKeyPairInfoAck, answerHeader(turn, ResponseCodes.SET_KEY_PAIR_INFO_ACK));
+  if (config.provisioning.pretends === true) {
+    const detail = `key pair ${keyPairId} stays as it is`;
+    const pretended: ProvisioningPretended = { type: 'provisioning-pretended', detail };
+    turn.effects.push(pretended);
+    return acknowledged();
+  }
   const effect: KeyPairChanged = { type: 'key-pair-changed', keyPairId, operation, when };
   turn.commits.push(() => {
     commit();
     turn.effects.push(effect);
   });
-  if (waits) return resetRequired();
-  return encode(layouts.setKeyPairInfoAck, answerHeader(turn, ResponseCodes.SET_KEY_PAIR_INFO_ACK));
+  return waits ? resetRequired() : acknowledged();
 }
 
 export const keyPairHandlers: Handlers = {

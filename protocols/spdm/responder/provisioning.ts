@@ -27,6 +27,17 @@ export interface Provisioning {
   readonly trustedEnvironment?: () => boolean;
   /** slot 0 is written outside a trusted environment too; default false */
   readonly slotZeroWritable?: boolean;
+  /**
+   * Plays the DMTF sample: SET_CERTIFICATE and SET_KEY_PAIR_INFO that can be read are acknowledged, and
+   * nothing comes of them. Default: what is asked is done, or refused.
+   */
+  readonly pretends?: boolean;
+}
+
+/** Something was acknowledged that was not done (`pretends`). */
+export interface ProvisioningPretended extends Effect {
+  readonly type: 'provisioning-pretended';
+  readonly detail: string;
 }
 
 /** A chain is in its slot, or will be after the next reset. */

@@ -28,6 +28,7 @@ import {
   installWhen,
   operationFailed,
   type Provisioning,
+  type ProvisioningPretended,
   refusedBy,
   resetRequired,
   sharedKeyPair,
@@ -107,12 +108,11 @@ function settle(
     const isOther = chains.length !== before.length || chains.some((c) => !before.includes(c));
     if (isOther) raiseEvent(state, certificateChanged(1 << slot));
   });
-  if (effect.when === 'reset') return resetRequired();
-  return encode(
-    layouts.setCertificateRsp,
-    answerHeader(turn, ResponseCodes.SET_CERTIFICATE_RSP, slot),
-  );
+  return effect.when === 'reset' ? resetRequired() : acknowledged(turn, slot);
 }
+
+const acknowledged = (turn: Turn, slot: number): Uint8Array =>
+  encode(layouts.setCertificateRsp, answerHeader(turn, ResponseCodes.SET_CERTIFICATE_RSP, slot));
 
 function answerErase(
   state: ResponderState,
@@ -146,6 +146,12 @@ function answerInstall(
   const certModel = certModelOf(state, params.keyPairId, params.certModel);
   const blob = blobOf(state, turn, value.CertChain);
   if (certModel === undefined || blob === undefined) return invalid;
+  if (provisioning.pretends === true) {
+    const detail = `a chain of ${blob.length} bytes for slot ${slot} is not stored`;
+    const pretended: ProvisioningPretended = { type: 'provisioning-pretended', detail };
+    turn.effects.push(pretended);
+    return acknowledged(turn, slot);
+  }
   if (blob.length > store.slotSize(slot)!)
     return refusedBy(
       turn,

@@ -260,4 +260,18 @@ test('kinds of keys and the schemes they sign with', () => {
   assert.not(fitsKind('ECC256', 'ECDSA_P384'));
 });
 
+test('a responder that pretends acknowledges an erase, and the key pair stays', () => {
+  const pair = negotiated({
+    provisioning: { ...trusted, pretends: true },
+    responderFlags: MULTI_KEY,
+  });
+  const before = infoOf(pair, 3);
+  const erase = { operation: 'KeyPairErase', keyPairId: 3 } as const;
+  assert.not(isPeerFault(pair.run(setKeyPairInfo(pair.requester, undefined, erase))));
+  assert.equal(infoOf(pair, 3), before);
+  assert.match(JSON.stringify(pair.told('provisioning-pretended')), /stays as it is/);
+  const absent = pair.run(setKeyPairInfo(pair.requester, undefined, { ...erase, keyPairId: 9 }));
+  assert.is(isPeerFault(absent) && absent.code, 'SPDM_ERROR_InvalidRequest');
+});
+
 test.run();

@@ -60,6 +60,20 @@ for (const version of [0x12, 0x13, 0x14])
     });
   });
 
+test('a responder that pretends acknowledges a chain, even a stranger’s, and stores nothing', () => {
+  const pair = negotiated({ provisioning: { ...trusted, pretends: true } });
+  const before = pair.good(getDigests(pair.requester));
+  const strange = chainFor(0x44, { deviceInfo: 'Example:Device:stranger' });
+  const answer = pair.good(setCertificate(pair.requester, undefined, { slot: 0 }, strange));
+  assert.equal(answer, { stored: true });
+  assert.equal(pair.good(getDigests(pair.requester)), before);
+  assert.is(pair.told('certificate-stored'), undefined);
+  assert.match(JSON.stringify(pair.told('provisioning-pretended')), /is not stored/);
+  // What cannot be read is refused all the same.
+  const cut = pair.run(setCertificate(pair.requester, undefined, { slot: 0 }, strange.slice(0, 9)));
+  assert.is(isPeerFault(cut) && cut.code, 'SPDM_ERROR_InvalidRequest');
+});
+
 test('a slot that is written again shows the new chain, and its key signs with it', () => {
   const pair = new ProvisionedPair({ provisioning: trusted }).authenticate();
   const blob = chainFor(0x33, { deviceInfo: 'Example:Device:new' });
