@@ -16,31 +16,18 @@ import { highestBit, type PreferenceKind, preferred } from '../../protocols/spdm
 import type { ProvisionedPeer } from '../../protocols/spdm/requester/provisioned.ts';
 import type { RequesterConfig } from '../../protocols/spdm/requester/state.ts';
 import type { AttachOptions, Capabilities, PresharedKey, SpdmChoices } from './engines.ts';
-import { spokenSecuredVersions, supportedAlgorithms, versionsChosen } from './supported.ts';
+import {
+  requesterCapabilities,
+  spokenSecuredVersions,
+  supportedAlgorithms,
+  versionsChosen,
+} from './supported.ts';
 
 /** One mailbox transfer of the emulators and of QEMU, without the header of the DOE object. */
 const DATA_TRANSFER_SIZE = 0x1200;
 /** A whole chain of the largest signatures, and a log of measurements. */
 const MESSAGE_SIZE = 0x20000;
 const CERTIFICATE_PORTION_BYTES = 1024;
-
-const CAPABILITIES_DEFAULT: Capabilities = {
-  CERT_CAP: 1,
-  CHAL_CAP: 1,
-  ENCRYPT_CAP: 1,
-  MAC_CAP: 1,
-  MUT_AUTH_CAP: 1,
-  KEY_EX_CAP: 1,
-  PSK_CAP: 1,
-  ENCAP_CAP: 1,
-  HBEAT_CAP: 1,
-  KEY_UPD_CAP: 1,
-  HANDSHAKE_IN_THE_CLEAR_CAP: 1,
-  CHUNK_CAP: 1,
-  MULTI_KEY_CAP: 2,
-  EP_INFO_CAP: 2,
-  LARGE_RESP_CAP: 1,
-};
 
 const isMultiKey = (params: number) =>
   Math.floor(params / 2 ** otherParamsBits.MULTI_KEY_CONN[0]) % 2 === 1;
@@ -72,9 +59,9 @@ const DEVICE_CLASSES: readonly DeviceClass[] = [
 /** @throws EngineRefusal on choices this requester cannot be built with */
 export function requesterConfig(options: AttachOptions, parts: ConfigParts): RequesterConfig {
   const { crypto, random, transport, choices, keyLog } = options;
-  const flags = capabilityFlags(choices.capabilities ?? CAPABILITIES_DEFAULT);
+  const flags = capabilityFlags(choices.capabilities ?? requesterCapabilities);
   const dataTransferSize = choices.dataTransferSize ?? DATA_TRANSFER_SIZE;
-  const chunks = (choices.capabilities ?? CAPABILITIES_DEFAULT).CHUNK_CAP === 1;
+  const chunks = (choices.capabilities ?? requesterCapabilities).CHUNK_CAP === 1;
   // Without chunks a message is no longer than one transfer.
   const most = chunks ? (choices.maxSpdmMsgSize ?? MESSAGE_SIZE) : dataTransferSize;
   return {
@@ -100,7 +87,7 @@ export function requesterConfig(options: AttachOptions, parts: ConfigParts): Req
 
 /** As the emulator's responder is by default. */
 const PEER_CAPABILITIES: Capabilities = {
-  ...CAPABILITIES_DEFAULT,
+  ...requesterCapabilities,
   MEAS_CAP: 2,
   MEAS_FRESH_CAP: 1,
   PSK_CAP: 2,

@@ -32,6 +32,7 @@ import {
 import { ServedIdentity } from './served-identity.ts';
 import {
   namesOf,
+  requesterCapabilities,
   spokenSecuredVersions,
   supportedAlgorithms,
   versionsChosen,
@@ -211,29 +212,10 @@ const deviceClasses = [
   },
 ];
 
-/** As spdm_requester_emu has them. */
-const PEER_CAPABILITIES_DEFAULT: Capabilities = {
-  CERT_CAP: 1,
-  CHAL_CAP: 1,
-  ENCRYPT_CAP: 1,
-  MAC_CAP: 1,
-  MUT_AUTH_CAP: 1,
-  KEY_EX_CAP: 1,
-  PSK_CAP: 1,
-  ENCAP_CAP: 1,
-  HBEAT_CAP: 1,
-  KEY_UPD_CAP: 1,
-  HANDSHAKE_IN_THE_CLEAR_CAP: 1,
-  CHUNK_CAP: 1,
-  MULTI_KEY_CAP: 2,
-  EP_INFO_CAP: 2,
-  LARGE_RESP_CAP: 1,
-};
-
 /** VER_ONLY: nothing is negotiated, since both ends were told of each other. @throws EngineRefusal */
 function beforehandOf({ choices }: ResponderOptions, config: DeviceConfig): Partial<DeviceConfig> {
   if (choices.exeConnection?.includes('VER_ONLY') !== true) return {};
-  const requesterFlags = capabilityFlags(choices.peerCapabilities ?? PEER_CAPABILITIES_DEFAULT);
+  const requesterFlags = capabilityFlags(choices.peerCapabilities ?? requesterCapabilities);
   const beforehand = agreedBeforehand(config, config.versions.at(-1)!, requesterFlags);
   if (!isPeerFault(beforehand)) return { beforehand };
   throw new EngineRefusal(`--exe_conn VER_ONLY: ${beforehand.detail}`);

@@ -19,12 +19,31 @@ import {
 } from '../../protocols/spdm/algorithms.ts';
 import { SpdmVersions } from '../../protocols/spdm/codes.ts';
 import type { SupportedAlgorithms } from '../../protocols/spdm/party.ts';
-import { EngineRefusal, type SpdmChoices } from './engines.ts';
+import { type Capabilities, EngineRefusal, type SpdmChoices } from './engines.ts';
 
 /** SPDMVersion bytes spoken, ascending. */
 export const spokenVersions: readonly number[] = Object.values(SpdmVersions);
 /** Secured message versions (DSP0277) spoken, as VERSION entries. */
 export const spokenSecuredVersions: readonly number[] = [0x1000, 0x1100, 0x1200];
+
+/** What a requester can do unless told otherwise: as spdm_requester_emu has it. */
+export const requesterCapabilities: Capabilities = {
+  CERT_CAP: 1,
+  CHAL_CAP: 1,
+  ENCRYPT_CAP: 1,
+  MAC_CAP: 1,
+  MUT_AUTH_CAP: 1,
+  KEY_EX_CAP: 1,
+  PSK_CAP: 1,
+  ENCAP_CAP: 1,
+  HBEAT_CAP: 1,
+  KEY_UPD_CAP: 1,
+  HANDSHAKE_IN_THE_CLEAR_CAP: 1,
+  CHUNK_CAP: 1,
+  MULTI_KEY_CAP: 2,
+  EP_INFO_CAP: 2,
+  LARGE_RESP_CAP: 1,
+};
 
 /** Names of the bits set in `mask`, most significant first. */
 export function namesOf(table: Bits, mask: number): string[] {
