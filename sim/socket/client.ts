@@ -190,7 +190,7 @@ export class SocketClient {
   command(command: number, payload: Uint8Array, timeoutMs?: number): Promise<Frame> {
     if (this.#waiting !== undefined) throw new LocalError('command: an answer is still awaited');
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const limit = timeoutMs ?? this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
+    const limit = timeoutMs ?? this.#patienceMs();
     return new Promise<Frame>((resolve, reject) => {
       const name = commandName(command);
       const hint = 'it may be silent by design, busy, or no SPDM responder; see --timeout';
@@ -210,6 +210,11 @@ export class SocketClient {
     });
   }
 
+  /** What the way there and back may take. */
+  #patienceMs(): number {
+    return this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
+  }
+
   /** TEST, as the emulators greet. @throws SocketError as a rejection */
   async greet(): Promise<void> {
     const frame = await this.command(Commands.TEST, GREETING);
@@ -218,9 +223,9 @@ export class SocketClient {
     throw new SocketError('GREETING', `TEST was answered with ${name}; is it an SPDM responder?`);
   }
 
-  async #normal(payload: Uint8Array): Promise<Uint8Array> {
+  async #normal(payload: Uint8Array, dueMs = 0): Promise<Uint8Array> {
     this.#options.tap?.(payload);
-    const frame = await this.command(Commands.NORMAL, payload);
+    const frame = await this.command(Commands.NORMAL, payload, this.#patienceMs() + dueMs);
     const { transport } = this.#options;
     if (frame.command !== Commands.NORMAL) {
       const name = commandName(frame.command);
@@ -236,10 +241,10 @@ export class SocketClient {
     return frame.payload;
   }
 
-  /** One request and its answer. @throws SocketError as a rejection */
-  async exchange(packet: EnginePacket): Promise<EnginePacket> {
+  /** One request and its answer, due within `dueMs` besides the round trip. @throws SocketError as a rejection */
+  async exchange(packet: EnginePacket, dueMs = 0): Promise<EnginePacket> {
     const { transport } = this.#options;
-    const payload = await this.#normal(transport.wrap(packet));
+    const payload = await this.#normal(transport.wrap(packet), dueMs);
     const answer = unwrapAnswer(transport, payload);
     if (answer.ok) return answer.value;
     throw new SocketError('BAD_ANSWER', `no ${transport.name} answer: ${refusalText(answer)}`);

@@ -7,7 +7,8 @@ import type { EnginePacket } from './transport.ts';
 
 /** Where packets go: a `SocketClient`, or a test's stand-in. */
 export interface PacketExchange {
-  exchange(packet: EnginePacket): Promise<EnginePacket>;
+  /** `dueMs`: what the responder may take besides the round trip (ST1 or CT, DSP0274 10.1) */
+  exchange(packet: EnginePacket, dueMs?: number): Promise<EnginePacket>;
 }
 
 /** A request that must not leave before its time: RESPOND_IF_READY after ResponseNotReady. */
@@ -32,7 +33,9 @@ export async function drive<T>(
       // A peer names the delay: it is kept within reason.
       if (sent.waitUs !== undefined && sent.waitUs > 0)
         await sleep(Math.min(Math.ceil(sent.waitUs / 1000), WAIT_MS_MAX));
-      const received = await link.exchange({ secured: sent.secured, bytes: sent.bytes });
+      const dueMs = Math.ceil(sent.timeoutUs / 1000);
+      const packet = { secured: sent.secured, bytes: sent.bytes };
+      const received = await link.exchange(packet, dueMs);
       watch?.(sent, received);
       step = exchange.next(received);
     }

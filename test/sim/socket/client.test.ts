@@ -131,6 +131,20 @@ for (const [name, code, answer] of wrong)
       await client.close('NONE');
     }));
 
+test('a responder may take its own time besides the round trip, and no more', () =>
+  withPeer(
+    (socket, frame) =>
+      void setTimeout(() => socket.write(encodeFrame({ ...frame, payload: frame.payload })), 150),
+    async (port) => {
+      const patient = await open(port, 'PCI_DOE', 60);
+      assert.is((await patient.exchange(GET_VERSION, 500)).secured, false);
+      await patient.close('NONE');
+      const hasty = await open(port, 'PCI_DOE', 60);
+      assert.is(await codeOf(hasty.exchange(GET_VERSION, 10)), 'ANSWER_TIMEOUT');
+      await hasty.close('NONE');
+    },
+  ));
+
 test('more than was asked for: out of step', () =>
   withPeer(
     (socket, frame) => {
