@@ -133,7 +133,6 @@ export const aeadBits = {
   CHACHA20_POLY1305: [2],
   AEAD_SM4_GCM: [3],
 } as const satisfies Bits;
-export const keyScheduleBits = { SPDM: [0] } as const satisfies Bits;
 
 export const AlgTypes = {
   DHE: 2,

@@ -3,40 +3,22 @@
  * TH1, TH2, HMACs, record keys. What both of our sides get wrong alike is found here.
  */
 
-import { createDecipheriv, createHash, createHmac, createPublicKey, verify } from 'node:crypto';
+import { createDecipheriv, createPublicKey, verify } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { le, toHex } from '../../../protocols/codec/bytes.ts';
+import { toHex } from '../../../protocols/codec/bytes.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
 import { SpdmObserver } from '../../../protocols/spdm/observer/observer.ts';
 import type { KeyLogEntry } from '../../../protocols/spdm/party.ts';
 import { doeBinding, mctpBinding } from '../../../protocols/spdm/secured-message.ts';
 import { converse } from './conversation.ts';
+import { expand, hash, hmac, join } from './node-hkdf.ts';
 import { crypto, Pair, type PairOptions } from './pair.ts';
 
 const test = suite('spdm from first principles');
 
 const HASH_SIZE = 32;
 const SIGNATURE_SIZE = 64;
-const join = (...parts: readonly Uint8Array[]) => Buffer.concat(parts);
-const hash = (...parts: Uint8Array[]) =>
-  createHash('sha256')
-    .update(join(...parts))
-    .digest();
-const hmac = (key: Uint8Array, data: Uint8Array) => createHmac('sha256', key).update(data).digest();
-
-/** HKDF-Expand of one block with DSP0274's label. */
-function expand(
-  secret: Uint8Array,
-  size: number,
-  version: string,
-  label: string,
-  context = Buffer.alloc(0),
-) {
-  const info = join(le(size, 2), Buffer.from(`spdm${version} ${label}`), context);
-  return hmac(secret, join(info, Uint8Array.of(1))).subarray(0, size);
-}
-
 function signedBy(
   pair: Pair,
   use: string,

@@ -3,32 +3,21 @@
  * CHALLENGE_AUTH over the mutual M1/M2, FINISH's signature and HMAC over TH, and TH2.
  */
 
-import { createHash, createHmac, createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, verify } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { le, toHex } from '../../../protocols/codec/bytes.ts';
+import { toHex } from '../../../protocols/codec/bytes.ts';
 import { fixedIdentity } from '../../../protocols/spdm/identity.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
 import type { KeyLogEntry } from '../../../protocols/spdm/party.ts';
 import { challenged, mutualPair, own } from './mutual-pair.ts';
+import { expand, hash, hmac, join } from './node-hkdf.ts';
 import type { Pair } from './pair.ts';
 
 const test = suite('spdm mutual authentication from first principles');
 
 const HASH_SIZE = 32;
 const SIGNATURE_SIZE = 64;
-const join = (...parts: readonly Uint8Array[]) => Buffer.concat(parts);
-const hash = (...parts: Uint8Array[]) =>
-  createHash('sha256')
-    .update(join(...parts))
-    .digest();
-const hmac = (key: Uint8Array, data: Uint8Array) => createHmac('sha256', key).update(data).digest();
-
-function expand(secret: Uint8Array, version: string, label: string, context = Buffer.alloc(0)) {
-  const info = join(le(HASH_SIZE, 2), Buffer.from(`spdm${version} ${label}`), context);
-  return hmac(secret, join(info, Uint8Array.of(1)));
-}
-
 /** True if the requester's leaf signed the transcript for this use. */
 function signed(use: string, transcript: Uint8Array, signature: Uint8Array, version: string) {
   const { publicKey } = leafKeyOfChain(own.chain, HASH_SIZE)!;
@@ -123,7 +112,12 @@ for (const [version, text] of rows)
         const handshakeSecret = hmac(Buffer.alloc(HASH_SIZE), secrets[0]!);
         const th1 = hash(start);
         const key = (direction: string) =>
-          expand(expand(handshakeSecret, text, `${direction} hs data`, th1), text, 'finished');
+          expand(
+            expand(handshakeSecret, HASH_SIZE, text, `${direction} hs data`, th1),
+            HASH_SIZE,
+            text,
+            'finished',
+          );
         const th = join(covered, signature);
         const requesterData = hmac(key('req'), hash(th));
         assert.is(toHex(finish.subarray(-HASH_SIZE)), toHex(requesterData));
@@ -132,8 +126,11 @@ for (const [version, text] of rows)
         assert.is(toHex(finished.subarray(-HASH_SIZE)), toHex(responderData));
 
         const th2 = hash(before, responderData);
-        const master = hmac(expand(handshakeSecret, text, 'derived'), Buffer.alloc(HASH_SIZE));
-        const exported = expand(master, text, 'exp master', th2);
+        const master = hmac(
+          expand(handshakeSecret, HASH_SIZE, text, 'derived'),
+          Buffer.alloc(HASH_SIZE),
+        );
+        const exported = expand(master, HASH_SIZE, text, 'exp master', th2);
         assert.is(toHex(opened.keys.exportMasterSecret!), toHex(exported));
       });
 

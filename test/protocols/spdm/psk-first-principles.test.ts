@@ -1,46 +1,20 @@
 /** PSK sessions (DSP0274 10.14, 10.15) checked with node:crypto alone, and by a listener. */
 
-import { createDecipheriv, createHash, createHmac } from 'node:crypto';
+import { createDecipheriv } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ascii, le, toHex } from '../../../protocols/codec/bytes.ts';
+import { toHex } from '../../../protocols/codec/bytes.ts';
 import { leafKeyOfChain } from '../../../protocols/spdm/leaf-key.ts';
 import { SpdmObserver } from '../../../protocols/spdm/observer/observer.ts';
-import { openPskSession, type PskSessionRequest } from '../../../protocols/spdm/requester/psk.ts';
+import { openPskSession } from '../../../protocols/spdm/requester/psk.ts';
 import { endSession, heartbeat } from '../../../protocols/spdm/requester/session-life.ts';
-import { negotiate } from '../../../protocols/spdm/requester/vca.ts';
 import { doeBinding } from '../../../protocols/spdm/secured-message.ts';
 import { SessionKeys, sessionScopes } from '../../../protocols/spdm/session-keys.ts';
-import { crypto, Pair, type PairOptions } from './pair.ts';
+import { expand as expandBlock, hash, hmac, join } from './node-hkdf.ts';
+import { crypto } from './pair.ts';
+import { ASKED, negotiated, PSK, WITH, WITHOUT } from './psk-pair.ts';
 
 const test = suite('spdm PSK from first principles');
-
-const HINT = ascii('hint');
-const PSK = new Uint8Array(24).fill(0x5a);
-const psk = (hint: Uint8Array) => (toHex(hint) === toHex(HINT) ? PSK : undefined);
-const ASKED: PskSessionRequest = { hint: HINT, summaryType: 0, terminationPolicy: 0 };
-const WITHOUT = 1;
-const WITH = 2;
-const optionsOf = (cap: number, options: PairOptions = {}): PairOptions => ({
-  ...options,
-  flags: { PSK_CAP: 1, ...options.flags },
-  responderFlags: { PSK_CAP: cap, ...options.responderFlags },
-  requester: { psk, ...options.requester },
-  responder: { psk, ...options.responder },
-});
-function negotiated(cap: number, options: PairOptions = {}): Pair {
-  const pair = new Pair(optionsOf(cap, options));
-  pair.good(negotiate(pair.requester));
-  return pair;
-}
-
-const join = (...parts: readonly Uint8Array[]) => Buffer.concat(parts);
-const hmacOf = (key: Uint8Array, data: Uint8Array) =>
-  createHmac('sha256', key).update(data).digest();
-const hashOf = (...parts: Uint8Array[]) =>
-  createHash('sha256')
-    .update(join(...parts))
-    .digest();
 
 for (const [version, text] of [
   [0x11, '1.1'],
@@ -56,15 +30,8 @@ for (const [version, text] of [
       const requests = pair.wire.map(({ request }) => request.bytes);
       const responses = pair.wire.map(({ response }) => response!.bytes);
       const vca = join(...[0, 1, 2].flatMap((i) => [requests[i]!, responses[i]!]));
-      const expand = (
-        secret: Uint8Array,
-        size: number,
-        label: string,
-        context = Buffer.alloc(0),
-      ) => {
-        const info = join(le(size, 2), Buffer.from(`spdm${text} ${label}`), context);
-        return hmacOf(secret, join(info, Uint8Array.of(1))).subarray(0, size);
-      };
+      const expand = (secret: Uint8Array, size: number, label: string, context?: Uint8Array) =>
+        expandBlock(secret, size, text, label, context);
       const open = (secret: Uint8Array, record: Uint8Array) => {
         const key = expand(secret, 32, 'key');
         const decipher = createDecipheriv('aes-256-gcm', key, expand(secret, 12, 'iv'));
@@ -75,12 +42,12 @@ for (const [version, text] of [
       };
       const bare = join(vca, requests[3]!, responses[3]!.subarray(0, -32));
       const salt = Buffer.alloc(32, version >= 0x13 ? 0xff : 0);
-      const handshakeSecret = hmacOf(salt, PSK);
-      const requestSecret = expand(handshakeSecret, 32, 'req hs data', hashOf(bare));
-      const responseSecret = expand(handshakeSecret, 32, 'rsp hs data', hashOf(bare));
+      const handshakeSecret = hmac(salt, PSK);
+      const requestSecret = expand(handshakeSecret, 32, 'req hs data', hash(bare));
+      const responseSecret = expand(handshakeSecret, 32, 'rsp hs data', hash(bare));
       const responseFinished = expand(responseSecret, 32, 'finished');
       const verifyData = responses[3]!.subarray(-32);
-      assert.is(toHex(verifyData), toHex(hmacOf(responseFinished, hashOf(bare))));
+      assert.is(toHex(verifyData), toHex(hmac(responseFinished, hash(bare))));
 
       let whole = join(bare, verifyData);
       if (cap === WITH) {
@@ -90,16 +57,16 @@ for (const [version, text] of [
         assert.is(toHex(finish.subarray(0, -32)), `${version.toString(16)}e70000${opaque}`);
         assert.is(toHex(finished), `${version.toString(16)}670000${opaque}`);
         const requestFinished = expand(requestSecret, 32, 'finished');
-        const covered = hashOf(whole, finish.subarray(0, -32));
-        assert.is(toHex(finish.subarray(-32)), toHex(hmacOf(requestFinished, covered)));
+        const covered = hash(whole, finish.subarray(0, -32));
+        assert.is(toHex(finish.subarray(-32)), toHex(hmac(requestFinished, covered)));
         whole = join(whole, finish, finished);
       }
-      const master = hmacOf(expand(handshakeSecret, 32, 'derived'), Buffer.alloc(32));
-      const requestData = expand(master, 32, 'req app data', hashOf(whole));
-      const responseData = expand(master, 32, 'rsp app data', hashOf(whole));
+      const master = hmac(expand(handshakeSecret, 32, 'derived'), Buffer.alloc(32));
+      const requestData = expand(master, 32, 'req app data', hash(whole));
+      const responseData = expand(master, 32, 'rsp app data', hash(whole));
       assert.is(open(requestData, requests.at(-1)!)[1], 0xe8);
       assert.is(open(responseData, responses.at(-1)!)[1], 0x68);
-      const exported = expand(master, 32, 'exp master', hashOf(whole));
+      const exported = expand(master, 32, 'exp master', hash(whole));
       assert.is(toHex(session.keys.exportMasterSecret!), toHex(exported));
     });
 
@@ -135,8 +102,8 @@ test('the salt of a PSK session changed with 1.3, that of a key exchange did not
     const made = new SessionKeys(scope, records, PSK, new Uint8Array(32), { psk: isPsk });
     return toHex(made.handshake.handshakeSecret);
   };
-  const zeros = toHex(hmacOf(Buffer.alloc(32), PSK));
-  const ones = toHex(hmacOf(Buffer.alloc(32, 0xff), PSK));
+  const zeros = toHex(hmac(Buffer.alloc(32), PSK));
+  const ones = toHex(hmac(Buffer.alloc(32, 0xff), PSK));
   for (const version of [0x11, 0x12, 0x13, 0x14]) {
     assert.is(secretOf(version, false), zeros);
     assert.is(secretOf(version, true), version >= 0x13 ? ones : zeros);

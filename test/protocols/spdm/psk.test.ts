@@ -9,7 +9,7 @@ import * as layouts from '../../../protocols/spdm/messages/session.ts';
 import { supportedVersionsOpaque } from '../../../protocols/spdm/opaque.ts';
 import type { KeyLogEntry } from '../../../protocols/spdm/party.ts';
 import { getMeasurements } from '../../../protocols/spdm/requester/auth.ts';
-import { openPskSession, type PskSessionRequest } from '../../../protocols/spdm/requester/psk.ts';
+import { openPskSession } from '../../../protocols/spdm/requester/psk.ts';
 import { openSession } from '../../../protocols/spdm/requester/session.ts';
 import { endSession, heartbeat } from '../../../protocols/spdm/requester/session-life.ts';
 import type { RequesterSession } from '../../../protocols/spdm/requester/state.ts';
@@ -17,30 +17,13 @@ import { negotiate } from '../../../protocols/spdm/requester/vca.ts';
 import { doeBinding } from '../../../protocols/spdm/secured-message.ts';
 import { sessionScopes } from '../../../protocols/spdm/session-keys.ts';
 import { crypto, flipped, Pair, type PairOptions } from './pair.ts';
+import { ASKED, HINT, negotiated, optionsOf, PSK, WITH, WITHOUT } from './psk-pair.ts';
 import { snapshotOf } from './snapshot.ts';
 
 const test = suite('spdm PSK sessions');
 
-const HINT = ascii('hint');
-const PSK = new Uint8Array(24).fill(0x5a);
-const psk = (hint: Uint8Array) => (toHex(hint) === toHex(HINT) ? PSK : undefined);
-const ASKED: PskSessionRequest = { hint: HINT, summaryType: 0, terminationPolicy: 0 };
-const WITHOUT = 1;
-const WITH = 2;
 const error = (code: number, data = 0) => toHex(Uint8Array.of(0x12, 0x7f, code, data));
 
-const optionsOf = (cap: number, options: PairOptions = {}): PairOptions => ({
-  ...options,
-  flags: { PSK_CAP: 1, ...options.flags },
-  responderFlags: { PSK_CAP: cap, ...options.responderFlags },
-  requester: { psk, ...options.requester },
-  responder: { psk, ...options.responder },
-});
-function negotiated(cap: number, options: PairOptions = {}): Pair {
-  const pair = new Pair(optionsOf(cap, options));
-  pair.good(negotiate(pair.requester));
-  return pair;
-}
 const codesOf = (pair: Pair, from: number) =>
   pair.wire.slice(from).map(({ request }) => (request.secured ? 'sealed' : request.bytes[1]!));
 
